@@ -1,0 +1,1 @@
+"""pgexplorer: a desktop PostgreSQL explorer whose connection pool you can see and govern."""

@@ -1,0 +1,1 @@
+"""Qt item models over plain data: QtCore and QtGui, no widgets."""

@@ -1,0 +1,1 @@
+"""The window: panels, the widgets they are made of, and how they look."""

@@ -1,0 +1,1 @@
+"""The panels, none of which knows another."""
