@@ -1,0 +1,251 @@
+"""Where the server is and how large the pool may grow; a form or a URL in, connection parameters out."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from typing import Any
+
+import psycopg2
+from psycopg2 import extensions as ext
+
+POOL_CLASSES = ("ThreadedConnectionPool", "SimpleConnectionPool")
+TLS_MODES = ("prefer", "require", "verify-ca", "verify-full", "disable", "allow")
+LARGEST_POOL = 500
+_CONNECT_TIMEOUT = 10  # seconds; libpq gives them to each host and address
+_KEEPALIVE = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds; keepalives alone do not notice data sent into a silent link
+}
+
+# A pasted URL comes from somebody else: these parameters are taken from it and no others.
+_PASTED = (
+    "host",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "sslmode",
+    "sslrootcert",
+    "channel_binding",
+    "require_auth",
+    "application_name",
+    "connect_timeout",
+    "target_session_attrs",
+)
+_NEVER_PASTED = {"service", "passfile", "sslkey", "options", "sslcert", "sslpassword", "replication", "hostaddr"}
+_SECURITY = re.compile(r"^(ssl|gss|krb|require|channel|scram|oauth|min_protocol|max_protocol)")
+
+
+class Environment(StrEnum):
+    """What a server is for; production is marked by more than its colour."""
+
+    DEVELOPMENT = "development"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A server and the pool that the program opens on it. Text fields are as typed; empty means libpq's default."""
+
+    name: str = ""
+    host: str = "localhost"  # several, with commas, for failover; a folder for a Unix socket
+    port: str = "5432"
+    dbname: str = ""
+    user: str = ""
+    password: str = field(default="", repr=False, compare=False)  # never stored with the profile
+    sslmode: str = "prefer"
+    sslrootcert: str = ""
+    sslcert: str = ""
+    sslkey: str = ""
+    service: str = ""
+    options: str = ""  # other libpq options, "name=value" apart by spaces
+    pool_class: str = POOL_CLASSES[0]
+    minconn: int = 2
+    maxconn: int = 3
+    environment: Environment = Environment.DEVELOPMENT
+    read_only: bool = False
+    statement_timeout_s: float = 0  # 0: none
+    weak_passwords: bool = False  # let the server ask for the password in clear text or as md5
+    keep_password: bool = False  # in the system keyring
+
+    @property
+    def title(self) -> str:
+        """The name, or what stands for it."""
+        if self.name:
+            return self.name
+        where = self.host or "the default socket"
+        return f"service={self.service}" if self.service else f"{self.dbname or self.user or 'database'} on {where}"
+
+    @property
+    def address(self) -> str:
+        """Where it is, in one line without the password."""
+        if self.service:
+            return f"service {self.service}"
+        user = f"{self.user}@" if self.user else ""
+        return f"{user}{self.host or 'socket'}:{self.port or '5432'}/{self.dbname or self.user}"
+
+    def parameters(self, purpose: str = "pool") -> dict[str, Any]:
+        """Return the keywords for psycopg2.connect, the password among them; *purpose* is "pool" or "side"."""
+        given: dict[str, Any] = dict(split_options(self.options))
+        for name in ("service", "host", "port", "dbname", "user", "password", "sslrootcert", "sslcert", "sslkey"):
+            if value := getattr(self, name):
+                given[name] = value
+        if self.sslmode != "prefer":
+            given["sslmode"] = self.sslmode
+        if not self.weak_passwords and self.sslmode not in {"verify-ca", "verify-full"}:
+            given.setdefault("require_auth", "!password,!md5")
+        given = {"connect_timeout": _CONNECT_TIMEOUT, **_KEEPALIVE, **given}
+        given["application_name"] = f"pgexplorer/{purpose}"
+        if settings := self._settings():
+            given["options"] = f"{given.get('options', '')} {settings}".strip()
+        return given
+
+    def script_parameters(self) -> dict[str, object]:
+        """Return the keywords that a person would write: no password, no time-outs of ours."""
+        shown: dict[str, object] = {}
+        for name in ("service", "host", "port", "dbname", "user"):
+            if value := getattr(self, name):
+                shown[name] = value
+        shown.update(split_options(self.options))
+        if self.sslmode != "prefer":
+            shown["sslmode"] = self.sslmode
+        if self.sslrootcert:
+            shown["sslrootcert"] = self.sslrootcert
+        return shown
+
+    def _settings(self) -> str:
+        given = ["-c default_transaction_read_only=on"] if self.read_only else []
+        if self.statement_timeout_s:
+            given.append(f"-c statement_timeout={int(self.statement_timeout_s * 1000)}")
+        return " ".join(given)
+
+    def problems(self) -> dict[str, str]:
+        """Return what is wrong, by field; empty when connecting can be tried."""
+        found: dict[str, str] = {}
+        for number in self.port.split(",") if self.port else ():
+            if not number.strip().isdigit() or not 1 <= int(number) <= 65535:
+                found["port"] = "A port is a number from 1 to 65535; several are separated by commas."
+        hosts, ports = self.host.count(",") + 1, self.port.count(",") + 1
+        if "port" not in found and ports not in {1, hosts}:
+            found["port"] = f"{ports} ports for {hosts} host{'s' if hosts > 1 else ''}: give one, or one for each host."
+        if self.maxconn < 1:
+            found["maxconn"] = "The maximum is at least 1: a pool of none is always exhausted."
+        elif self.minconn > self.maxconn:
+            found["minconn"] = (
+                f"The minimum is above the maximum of {self.maxconn}: psycopg2 would open {self.minconn} and keep no "
+                f"limit at all."
+            )
+        if self.minconn < 0:
+            found["minconn"] = "The minimum is 0 or more."
+        if self.maxconn > LARGEST_POOL:
+            found["maxconn"] = f"{LARGEST_POOL} connections are the most that this program opens."
+        if self.pool_class not in POOL_CLASSES:
+            found["pool_class"] = "Choose one of the pools in the list."
+        for name in ("host", "port", "dbname", "user", "password", "service", "options"):
+            if "\0" in getattr(self, name):
+                found[name] = "This holds a NUL character."
+        try:
+            split_options(self.options)
+        except ValueError as error:
+            found["options"] = str(error)
+        return found
+
+    def plan(self) -> str:
+        """Say in words what opening does, before any contact with the server."""
+        if self.minconn == 0:
+            return f"Opens no connection now and at most {self.maxconn}; psycopg2 closes each one when it is returned."
+        opens = "1 connection" if self.minconn == 1 else f"{self.minconn} connections"
+        return f"Opens {opens} now and at most {self.maxconn}."
+
+    def stored(self) -> dict[str, object]:
+        """Return what is kept between runs: everything but the password."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "password"}
+
+    @classmethod
+    def restored(cls, stored: Mapping[str, object]) -> "Profile":
+        """Make a profile of what `stored` returned; unknown and wrongly typed entries are left at their defaults."""
+        default = cls()
+        known: dict[str, Any] = {}
+        for each in fields(cls):
+            value = stored.get(each.name)
+            standard = getattr(default, each.name)
+            if each.name == "password" or value is None:
+                continue
+            if isinstance(standard, Environment):
+                known[each.name] = Environment(value) if value in set(Environment) else standard
+            elif isinstance(standard, bool):
+                known[each.name] = value is True
+            elif isinstance(standard, int | float) and isinstance(value, int | float):
+                known[each.name] = type(standard)(value)
+            elif isinstance(standard, str) and isinstance(value, str):
+                known[each.name] = value
+        return cls(**known)
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """What was taken from a pasted URL, and what was not."""
+
+    profile: Profile
+    ignored: tuple[str, ...] = ()  # names of parameters that a URL may not set here
+    refused: str = ""  # why nothing was taken
+
+
+def paste(url: str, onto: Profile) -> Pasted:
+    """Read a connection URL or "key=value" text into *onto*, through a list of parameters that a URL may set.
+
+    Whatever the list leaves out is named and not used; a security parameter that it does not know refuses the URL,
+    for leaving it out could make the connection weaker than its author meant.
+    """
+    text = re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", url.strip())
+    try:
+        given = ext.parse_dsn(text)
+    except psycopg2.Error as error:
+        return Pasted(onto, refused=f"This is no connection URL: {_scrub(str(error).strip(), text)}")
+    given = {name: str(value) for name, value in given.items()}
+    left = [name for name in given if name not in _PASTED]
+    unknown = [name for name in left if name not in _NEVER_PASTED and _SECURITY.match(name)]
+    if unknown:
+        return Pasted(
+            onto, refused=f"The URL sets {', '.join(unknown)}, which is not taken from a URL. Nothing was filled in."
+        )
+    if given.get("sslmode", "prefer") not in TLS_MODES:
+        return Pasted(onto, refused=f"There is no TLS mode {given['sslmode']!r}.")
+    base = replace(onto, host="localhost", port="5432", dbname="", user="", password="", service="", options="")
+    base = replace(base, sslmode="prefer", sslrootcert="", sslcert="", sslkey="")
+    plain = {
+        name: given[name]
+        for name in ("host", "port", "dbname", "user", "password", "sslmode", "sslrootcert")
+        if name in given
+    }
+    others = [f"{name}={_quoted(given[name])}" for name in _PASTED if name in given and name not in plain]
+    others = [other for other in others if not other.startswith("application_name=")]
+    return Pasted(replace(base, **plain, options=" ".join(others)), tuple(left))
+
+
+def split_options(text: str) -> dict[str, str]:
+    """Read "name=value name='a value'" into a dictionary, by libpq's own rules. Raises ValueError in plain words."""
+    if not text.strip():
+        return {}
+    try:
+        return {name: str(value) for name, value in ext.parse_dsn(text).items()}
+    except psycopg2.Error as error:
+        raise ValueError(f"libpq does not take this: {str(error).strip()}") from None
+
+
+def _quoted(value: str) -> str:
+    return value if re.fullmatch(r"[\w.,:/!-]+", value) else "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _scrub(words: str, url: str) -> str:
+    """Take the URL and its password out of libpq's words, which repeat them."""
+    words = words.replace(url, "…")
+    for secret in re.findall(r"//[^/@]*?:([^/]*)@|password\s*=\s*('[^']*'|\S+)", url):
+        for part in filter(None, secret):
+            words = words.replace(part.strip("'"), "…")
+    return words

@@ -1,0 +1,104 @@
+"""What a pool's exception means: what psycopg2 did, why, and what to do about it."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg2
+from psycopg2.pool import PoolError
+
+from pgexplorer.pool.slot import Slot
+from pgexplorer.pool.stats import PoolStats
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """An exception in words. Nothing in it holds the exception, a connection or a traceback."""
+
+    title: str  # "PoolError: connection pool exhausted", as Python prints it
+    why: str
+    do: str
+    message: str
+    bases: tuple[str, ...]  # the MRO, the class itself first
+    sqlstate: str | None
+
+    @property
+    def facts(self) -> str:
+        """The exception's class, message, bases and SQLSTATE, a line each."""
+        return "\n".join(
+            (
+                f"class     {self.bases[0]}",
+                f"message   {self.message}",
+                f"MRO       {' › '.join(self.bases)}",
+                f"SQLSTATE  {self.sqlstate or 'none: the pool raised it, the server was never asked'}"
+                if self.bases[0].endswith("PoolError")
+                else f"SQLSTATE  {self.sqlstate or 'none'}",
+            )
+        )
+
+
+def explain(error: BaseException, stats: PoolStats, slots: Sequence[Slot] = ()) -> Explanation:
+    """Put *error*, raised by a call into a pool whose counts are *stats*, into words."""
+    message = str(error).strip()
+    why, do = _reason(error, message, stats, slots)
+    names = tuple(_qualified(base) for base in type(error).__mro__)
+    sqlstate = error.pgcode if isinstance(error, psycopg2.Error) else None
+    first = message.partition("\n")[0]
+    return Explanation(f"{type(error).__name__}: {first}", why, do, message, names, sqlstate)
+
+
+def holders(slots: Sequence[Slot], now: float | None = None) -> str:
+    """Say who holds what, the longest first: "SQL 1 for 12.3 s, by hand for 4 s"."""
+    now = time.monotonic() if now is None else now
+    out = sorted((slot for slot in slots if slot.is_out), key=lambda slot: slot.held_since)
+    return ", ".join(
+        f"{'nobody (leaked)' if slot.leaked else slot.holder or 'unknown'} for {slot.held_for(now):.1f} s"
+        for slot in out
+    )
+
+
+def _reason(error: BaseException, message: str, stats: PoolStats, slots: Sequence[Slot]) -> tuple[str, str]:
+    if isinstance(error, PoolError):
+        if "exhausted" in message:
+            who = holders(slots)
+            held = f" Held by {who}." if who else ""
+            count = "The one connection is" if stats.maxconn == 1 else f"All {stats.maxconn} connections are"
+            return (
+                f"{count} checked out.{held} psycopg2 does not wait: when as many are out as maxconn allows, "
+                f"getconn() raises at once.",
+                "Return one, or raise the maximum. In a program: return connections in a finally block and hold "
+                "them for one piece of work only.",
+            )
+        if "unkeyed" in message:
+            return (
+                "The pool looks a returned connection up by its id in _rused, and found none: it was returned "
+                "before, or never came from this pool. The connection itself stays as it is.",
+                "Call putconn() once for each getconn(), on the pool that the connection came from.",
+            )
+        if "closed" in message:
+            return (
+                "closeall() was called: it closed every connection, those in use too. From then on getconn(), "
+                "putconn() and closeall() all raise.",
+                "Reopen: psycopg2 makes a new pool for that, a closed one stays closed.",
+            )
+        return "The pool refused the call.", "Look at _pool, _used and _rused below."
+    if isinstance(error, psycopg2.InterfaceError):
+        return (
+            "The connection object is closed on this side: no server can be asked through it.",
+            "Return it: the pool throws a closed connection away and frees its slot.",
+        )
+    if isinstance(error, psycopg2.OperationalError) and error.pgcode is None:
+        return (
+            "The link to the server broke, or could not be made. psycopg2 learns of a dead connection only when "
+            "it uses it, and gives no SQLSTATE for that.",
+            "Return the connection: once psycopg2 has seen it closed, the pool discards it. If returning raised "
+            "this, return it a second time: the first left the slot in _used.",
+        )
+    return (
+        "The server refused the statement.",
+        "The words above are the server's. Correct the statement and run it again.",
+    )
+
+
+def _qualified(base: type) -> str:
+    return base.__name__ if base.__module__ == "builtins" else f"{base.__module__}.{base.__name__}"

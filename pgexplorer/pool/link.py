@@ -1,0 +1,44 @@
+"""The link under a connection: whether it lives, without asking the server, and how to end it at once."""
+
+import contextlib
+import os
+import select
+import socket
+
+import psycopg2
+from psycopg2.extensions import connection
+
+
+def is_alive(conn: connection) -> bool:
+    """Whether the server has kept its end of *conn* open, without a round trip (1 µs).
+
+    A quiet socket is a live one; a readable one holds a goodbye or a notice, and poll() tells which. A network
+    that went silent is not noticed here.
+    """
+    for _ in range(2):
+        if conn.closed:
+            return False
+        if not _is_readable(conn.fileno()):
+            return True
+        try:
+            conn.poll()
+        except psycopg2.Error:
+            return False
+    return not conn.closed
+
+
+def _is_readable(descriptor: int) -> bool:
+    if hasattr(select, "poll"):
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN)
+        return bool(poller.poll(0))
+    return bool(select.select([descriptor], [], [], 0)[0])  # Windows has no poll()
+
+
+def cut(conn: connection) -> None:
+    """End the link of *conn* at once from any thread: what waits for the server raises within milliseconds.
+
+    shutdown() on a duplicate of the socket, because conn.close() waits for the running statement.
+    """
+    with contextlib.suppress(OSError, psycopg2.Error), socket.socket(fileno=os.dup(conn.fileno())) as duplicate:
+        duplicate.shutdown(socket.SHUT_RDWR)

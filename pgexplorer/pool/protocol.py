@@ -1,0 +1,81 @@
+"""What every pool of the program offers, whichever class runs underneath."""
+
+from collections.abc import Hashable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from psycopg2.extensions import connection
+
+from pgexplorer.pool.events import EventRing
+from pgexplorer.pool.slot import Slot
+from pgexplorer.pool.stats import PoolStats
+
+
+@dataclass(frozen=True, slots=True)
+class Insides:
+    """psycopg2's own view of a pool, each connection named by its backend pid (or "closed")."""
+
+    pool: tuple[str, ...]  # _pool: the idle ones, the last is handed out next
+    used: tuple[tuple[str, str], ...]  # _used: key, connection
+    rused: tuple[tuple[str, str], ...]  # _rused: connection (for its id), key
+    closed: bool
+
+    def lines(self) -> tuple[str, str, str]:
+        """Return the three attributes as Python would print them."""
+        used = ", ".join(f"{key}: {conn}" for key, conn in self.used)
+        rused = ", ".join(f"id({conn}): {key}" for conn, key in self.rused)
+        return f"_pool  = [{', '.join(self.pool)}]", f"_used  = {{{used}}}", f"_rused = {{{rused}}}"
+
+
+class Pool(Protocol):
+    """A pool that hands out psycopg2 connections and can be seen.
+
+    getconn, putconn and closeall may block on the network and raise psycopg2's own errors.
+    slots, stats and events never block and hold no connection: any thread may read them.
+    """
+
+    minconn: int
+    maxconn: int
+    events: EventRing
+
+    @property
+    def kind(self) -> str:
+        """The name of the class that runs, as psycopg2 spells it."""
+        ...
+
+    def getconn(self, key: Hashable | None = None, *, holder: str = "") -> connection:
+        """Check a connection out for *holder*."""
+        ...
+
+    def putconn(self, conn: connection, key: Hashable | None = None, close: bool = False) -> None:
+        """Check *conn* in."""
+        ...
+
+    def closeall(self) -> None:
+        """Close every connection, in use or not."""
+        ...
+
+    def cut_all(self) -> None:
+        """Cut the link of every connection that is out, so that nothing waits for the server any more."""
+        ...
+
+    def running(self, conn: connection, sql: str) -> AbstractContextManager[None]:
+        """Say that *conn* runs *sql* while the context lasts, and what state it is in after."""
+        ...
+
+    def leaked(self, conn: connection) -> None:
+        """Say that the holder of *conn* is about to drop it without returning it."""
+        ...
+
+    def slots(self) -> tuple[Slot, ...]:
+        """Return a snapshot of every connection, by number."""
+        ...
+
+    def stats(self) -> PoolStats:
+        """Return the counts of this moment."""
+        ...
+
+    def insides(self) -> Insides:
+        """Return psycopg2's own bookkeeping. Reads connections: not for the GUI thread."""
+        ...

@@ -1,0 +1,78 @@
+"""Counters of a pool, and log-bucket histograms of its waiting, holding and connecting times."""
+
+import math
+from dataclasses import dataclass, field
+
+_BUCKETS_PER_DOUBLING = 8  # neighbouring buckets differ by 9 %
+_SMALLEST = 1e-7  # seconds; shorter times fall into the first bucket
+_BUCKETS = _BUCKETS_PER_DOUBLING * 40  # up to 30 hours
+
+
+class Histogram:
+    """Times in seconds, counted in buckets 9 % wide: constant memory, percentiles within 5 %.
+
+    Not locked: the pool that owns it writes under its own lock.
+    """
+
+    __slots__ = ("_counts", "count", "longest", "total")
+
+    def __init__(self) -> None:
+        self._counts = [0] * _BUCKETS
+        self.count = 0
+        self.total = 0.0
+        self.longest = 0.0
+
+    def record(self, seconds: float) -> None:
+        """Count one time."""
+        index = 0 if seconds <= _SMALLEST else int(math.log2(seconds / _SMALLEST) * _BUCKETS_PER_DOUBLING)
+        self._counts[min(index, _BUCKETS - 1)] += 1
+        self.count += 1
+        self.total += seconds
+        self.longest = max(self.longest, seconds)
+
+    def percentile(self, percent: float) -> float:
+        """Return the seconds that *percent* of 100 recorded times do not exceed; 0 when there are none."""
+        wanted = self.count * percent / 100
+        seen = 0
+        for index, count in enumerate(self._counts):
+            seen += count
+            if count and seen >= wanted:
+                middle = _SMALLEST * 2 ** ((index + 0.5) / _BUCKETS_PER_DOUBLING)
+                return min(middle, self.longest)
+        return self.longest
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """A pool's counts at one moment. Names as in the field: idle, used, waiting."""
+
+    minconn: int
+    maxconn: int
+    idle: int
+    used: int
+    waiting: int = 0
+    served: int = 0  # check-outs that got a connection
+    exhausted: int = 0  # check-outs refused because all were out
+    opened: int = 0
+    closed: int = 0
+    failed: int = 0  # connects and returns that raised
+    wait_median: float = 0.0  # seconds from asking to getting
+    wait_longest: float = 0.0
+    is_closed: bool = False
+
+    @property
+    def size(self) -> int:
+        """Connections that exist, idle or in use."""
+        return self.idle + self.used
+
+
+@dataclass(slots=True)
+class Counters:
+    """The running totals behind PoolStats. Written under the pool's own lock."""
+
+    served: int = 0
+    exhausted: int = 0
+    opened: int = 0
+    closed: int = 0
+    failed: int = 0
+    wait: Histogram = field(default_factory=Histogram)

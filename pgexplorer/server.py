@@ -1,0 +1,164 @@
+"""The server in use: its profile, its pool, and the signals that tell the panels."""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from pgexplorer.db.cancel import end_all
+from pgexplorer.db.client import Client
+from pgexplorer.db.probe import Facts, connect_side, facts
+from pgexplorer.db.profile import Profile
+from pgexplorer.db.query import ROW_LIMIT, Query
+from pgexplorer.jobs import Job, Jobs
+from pgexplorer.pool.by_hand import ByHand
+from pgexplorer.pool.protocol import Pool
+from pgexplorer.pool.stock import open_stock
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(slots=True)
+class InUse:
+    """What exists while a server is in use."""
+
+    profile: Profile
+    hand: ByHand
+    client: Client
+    facts: Facts
+
+    @property
+    def pool(self) -> Pool:
+        """The pool; another one after Reopen."""
+        return self.hand.pool
+
+
+class Server(QObject):
+    """The one server that the window is connected to, if any.
+
+    Opening and closing are jobs. The signals fire on the GUI thread.
+    """
+
+    opening = Signal(object)  # Profile
+    opened = Signal()
+    failed = Signal(object)  # the exception; nothing is in use
+    closed = Signal()
+    reopened = Signal()  # the pool was closed by hand and made anew
+
+    def __init__(self, jobs: Jobs) -> None:
+        super().__init__()
+        self._jobs = jobs
+        self._opening: Job | None = None
+        self.in_use: InUse | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a server is in use."""
+        return self.in_use is not None
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether a pool is being opened."""
+        return self._opening is not None
+
+    def open(self, profile: Profile, then: Callable[[], object] | None = None) -> None:
+        """Open the profile's pool in place of the present one; `opened` or `failed` follows, then *then*."""
+        if self._opening is not None:
+            return
+        before, self.in_use = self.in_use, None
+        if before is not None:
+            self.closed.emit()
+        self.opening.emit(profile)
+
+        def work() -> Iterator[InUse]:
+            if before is not None:
+                _close(before)
+            yield _open(profile)
+
+        def done(in_use: InUse) -> None:
+            self.in_use = in_use
+            self._opening = None
+            self.opened.emit()
+            if then is not None:
+                then()
+
+        def failed(error: Exception) -> None:
+            self._opening = None
+            self.failed.emit(error)
+
+        self._opening = self._jobs.start(work, name="open the pool", yielded=done, failed=failed)
+
+    def give_up_opening(self) -> None:
+        """Stop waiting for a pool that is being opened. A pool that opens all the same is closed at once."""
+        if (job := self._opening) is None:
+            return
+        self._opening = None
+        for signal in (job.yielded, job.failed):
+            signal.disconnect()
+
+        def close_late(late: InUse) -> None:
+            self._jobs.call(lambda: _close(late), name="close a late pool")
+
+        job.yielded.connect(close_late)
+        self.failed.emit(ConnectionAbortedError("Connecting was stopped."))
+
+    def close(self) -> None:
+        """Leave the server: the pool is closed in a job, whatever still runs on it is ended."""
+        before, self.in_use = self.in_use, None
+        if before is not None:
+            self.closed.emit()
+            self._jobs.call(lambda: _close(before), name="close the pool")
+
+    def shut(self) -> None:
+        """Close the pool before the program ends. Blocks: for the last lines of the program alone."""
+        before, self.in_use = self.in_use, None
+        if before is not None:
+            _close(before)
+
+    def query(self, sql: str, holder: str, *, row_limit: int = ROW_LIMIT, offset: int = 0) -> Query:
+        """Return a query on the pool, not yet run. Raises RuntimeError when no server is in use."""
+        in_use = self._needed()
+        return Query(in_use.client, sql, holder, side=self.side(), row_limit=row_limit, offset=offset)
+
+    def side(self) -> "Callable[[], connection]":
+        """Return what opens a short-lived connection beside the pool."""
+        profile = self._needed().profile
+        return lambda: connect_side(profile)
+
+    def _needed(self) -> InUse:
+        if self.in_use is None:
+            raise RuntimeError("no server is in use")
+        return self.in_use
+
+
+def _open(profile: Profile) -> InUse:
+    def open_pool() -> Pool:
+        parameters: dict[str, Any] = profile.parameters()
+        return open_stock(profile.pool_class, profile.minconn, profile.maxconn, **parameters)
+
+    pool = open_pool()
+    client = Client(pool)
+    try:
+        with client.lend("connect") as conn:
+            found = facts(conn)
+    except BaseException:
+        end_all(pool, lambda: connect_side(profile, 1))
+        raise
+
+    def reopen() -> Pool:
+        fresh = open_pool()
+        in_use.client = Client(fresh)
+        return fresh
+
+    hand = ByHand(pool, profile.script_parameters(), reopen=reopen, connect=lambda: connect_side(profile))
+    in_use = InUse(profile, hand, client, found)
+    return in_use
+
+
+def _close(in_use: InUse) -> None:
+    end_all(in_use.pool, lambda: connect_side(in_use.profile, 1))

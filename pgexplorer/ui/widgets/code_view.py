@@ -1,0 +1,100 @@
+"""Python to read and copy: monospace, lightly coloured, never edited here."""
+
+import re
+from itertools import pairwise
+
+from PySide6.QtCore import QEvent, Signal
+from PySide6.QtGui import QGuiApplication, QResizeEvent, QSyntaxHighlighter, QTextCharFormat, QTextDocument
+from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QWidget
+from typing_extensions import override
+
+from pgexplorer.ui import icons, theme
+
+_KEYWORDS = (
+    "False None True and as assert async await break class continue def del elif else except finally for from global "
+    "if import in is lambda match nonlocal not or pass raise return try while with yield"
+)
+_TOKEN = re.compile(
+    r"(?P<comment>\#.*$)"
+    r"|(?P<string>[rbfuRBFU]{0,2}(?:\"\"\".*?(?:\"\"\"|$)|'''.*?(?:'''|$)|\"(?:\\.|[^\"\\])*\"?|'(?:\\.|[^'\\])*'?))"
+    rf"|(?P<keyword>\b(?:{'|'.join(_KEYWORDS.split())})\b)"
+    r"|(?P<number>\b\d[\d_]*(?:\.\d+)?(?:e[+-]?\d+)?\b)"
+    r"|(?P<function>\b[A-Za-z_]\w*(?=\())"
+    r"|(?P<type>\b[A-Z]\w*[a-z]\w*\b)"
+)
+
+
+class CodeView(QPlainTextEdit):
+    """Read-only code with a Copy button in its corner."""
+
+    copied = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setReadOnly(True)
+        self.setProperty("code", True)
+        self.setTabChangesFocus(True)
+        self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.document().setDocumentMargin(theme.scaled(8))
+        self._painter = PythonHighlighter(self.document())
+        self._copy = QPushButton(self)
+        self._copy.setProperty("icon_only", True)
+        self._copy.setAccessibleName("Copy the code")
+        self._copy.setToolTip("Copy the code")
+        self._copy.clicked.connect(self._copy_all)
+        icons.wear(self._copy, "copy", "muted")
+        self.verticalScrollBar().rangeChanged.connect(self._place)
+
+    def set_code(self, text: str) -> None:
+        """Show *text*; stay where the reader was, or at the end when the reader was there."""
+        before = self.toPlainText()
+        if text == before:
+            return
+        bar = self.verticalScrollBar()
+        place, at_end = bar.value(), bar.value() >= bar.maximum()
+        sideways = self.horizontalScrollBar().value()
+        self.setPlainText(text)
+        bar.setValue(bar.maximum() if at_end and before else place)
+        self.horizontalScrollBar().setValue(sideways)
+
+    def code(self) -> str:
+        """Return the code shown."""
+        return self.toPlainText()
+
+    @override
+    def resizeEvent(self, e: QResizeEvent) -> None:
+        super().resizeEvent(e)
+        self._place()
+
+    @override
+    def changeEvent(self, e: QEvent) -> None:
+        super().changeEvent(e)
+        if e.type() is QEvent.Type.StyleChange:
+            self._painter.rehighlight()
+
+    def _place(self) -> None:
+        size = self._copy.sizeHint()
+        gap = theme.scaled(6)
+        right = self.viewport().geometry().right()
+        self._copy.setGeometry(right - size.width() - gap, gap, size.width(), size.height())
+
+    def _copy_all(self) -> None:
+        QGuiApplication.clipboard().setText(self.toPlainText())
+        self.copied.emit()
+
+
+class PythonHighlighter(QSyntaxHighlighter):
+    """Colours Python well enough to read; it does not parse."""
+
+    def __init__(self, document: QTextDocument) -> None:
+        super().__init__(document)
+
+    @override
+    def highlightBlock(self, text: str) -> None:
+        for match in _TOKEN.finditer(text):
+            role = match.lastgroup or ""
+            style = QTextCharFormat()
+            style.setForeground(theme.colour(role))
+            style.setFontItalic(role == "comment")
+            for start, end in pairwise(match.span()):
+                self.setFormat(start, end - start, style)

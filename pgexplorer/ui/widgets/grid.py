@@ -1,0 +1,369 @@
+"""A calm table for values: two-line heads, rows of one height, NULL told apart, nothing measured that is not seen."""
+
+from typing import Final, cast
+
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QEvent,
+    QItemSelectionRange,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPen
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+from typing_extensions import override
+
+from pgexplorer.ui import theme
+from pgexplorer.ui.widgets import plain
+
+NullRole: Final = Qt.ItemDataRole.UserRole + 1
+CopyRole: Final = Qt.ItemDataRole.UserRole + 2
+_LEAST_WIDTH = 60
+_MOST_WIDTH = 320
+_MEASURED_ROWS = 100
+_MOST_COPIED = 500_000
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class Grid(QTableView):
+    r"""A table view of plain text in which a cell is one line, elided at its end.
+
+    The model answers DisplayRole with the text on screen, NullRole with True for NULL, and may answer CopyRole with
+    the whole value where DisplayRole shortens it. Its column heads are "name" or "name\ntype".
+    """
+
+    copied = Signal(int)
+    copy_refused = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._fitted = False
+        self._head = GridHeader(self)
+        self.setHorizontalHeader(self._head)
+        self.setItemDelegate(CellDelegate(self))
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectItems)
+        self.setAlternatingRowColors(False)
+        self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.setCornerButtonEnabled(False)
+        self.setTabKeyNavigation(False)
+        rows = self.verticalHeader()
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        rows.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        rows.setHighlightSections(False)
+        rows.setSectionsClickable(True)
+        self._measure()
+
+    @override
+    def setModel(self, model: QAbstractItemModel | None) -> None:
+        before = _model_of(self)
+        if before is not None:
+            before.modelReset.disconnect(self._reset)
+            before.rowsInserted.disconnect(self._rows_came)
+            before.columnsInserted.disconnect(self._reset)
+        super().setModel(model)
+        if model is not None:
+            model.modelReset.connect(self._reset)
+            model.rowsInserted.connect(self._rows_came)
+            model.columnsInserted.connect(self._reset)
+        self._reset()
+
+    def fit_columns(self) -> None:
+        """Make every column as wide as its head and its first hundred values want, within limits."""
+        model = _model_of(self)
+        if model is None:
+            return
+        metrics = QFontMetrics(theme.mono())
+        rows = min(model.rowCount(), _MEASURED_ROWS)
+        for column in range(model.columnCount()):
+            width = self._head.wanted_width(column)
+            for row in range(rows):
+                value = model.data(model.index(row, column), Qt.ItemDataRole.DisplayRole)
+                shown = "NULL" if value is None else plain.one_line(str(value), 80)
+                width = max(width, metrics.horizontalAdvance(shown) + 2 * _padding() + 2)
+            self.setColumnWidth(column, min(max(width, theme.scaled(_LEAST_WIDTH)), theme.scaled(_MOST_WIDTH)))
+        self._fitted = rows > 0
+
+    def copy_selection(self) -> bool:
+        """Copy the selected cells as lines of values between tabs, NULL as nothing; say whether it was done."""
+        cells = self._selected()
+        if not cells:
+            return False
+        rows = sorted({row for row, _ in cells})
+        columns = sorted({column for _, column in cells}, key=self._head.visualIndex)
+        lines = [
+            "\t".join(self._copied(row, column) if (row, column) in cells else "" for column in columns) for row in rows
+        ]
+        QGuiApplication.clipboard().setText("\n".join(lines))
+        self.copied.emit(len(cells))
+        return True
+
+    @override
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_selection()
+            event.accept()
+            return
+        super().keyPressEvent(event)
+
+    @override
+    def changeEvent(self, arg__1: QEvent, /) -> None:
+        super().changeEvent(arg__1)
+        if arg__1.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self._measure()
+
+    def _measure(self) -> None:
+        height = QFontMetrics(theme.mono()).height() + theme.scaled(8)
+        rows = self.verticalHeader()
+        if rows.defaultSectionSize() != height:
+            rows.setMinimumSectionSize(height)
+            rows.setDefaultSectionSize(height)
+
+    def _reset(self) -> None:
+        self._fitted = False
+        self.fit_columns()
+
+    def _rows_came(self) -> None:
+        if not self._fitted:
+            self.fit_columns()
+
+    def _selected(self) -> set[tuple[int, int]]:
+        if _model_of(self) is None:
+            return set()
+        # The stubs do not know that a selection is a list of ranges.
+        ranges = cast("list[QItemSelectionRange]", list(self.selectionModel().selection()))  # pyright: ignore
+        count = sum(part.width() * part.height() for part in ranges)
+        if count > _MOST_COPIED:
+            self.copy_refused.emit(count)
+            return set()
+        cells: set[tuple[int, int]] = set()
+        for part in ranges:
+            for column in range(part.left(), part.right() + 1):
+                if not self.isColumnHidden(column):
+                    cells.update((row, column) for row in range(part.top(), part.bottom() + 1))
+        return cells
+
+    def _copied(self, row: int, column: int) -> str:
+        model = self.model()
+        index = model.index(row, column)
+        if model.data(index, NullRole) is True:
+            return ""
+        value = model.data(index, CopyRole)
+        if value is None:
+            value = model.data(index, Qt.ItemDataRole.DisplayRole)
+        text = "" if value is None else str(value)
+        if any(mark in text for mark in '\t\n\r"'):
+            return '"' + text.replace('"', '""') + '"'
+        return text
+
+
+class GridHeader(QHeaderView):
+    """Column heads of two lines: the name, and below it the type, muted."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self.setSectionsClickable(True)
+        self.setSectionsMovable(True)
+        self.setHighlightSections(False)
+        self.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.setStretchLastSection(False)
+        self.setMouseTracking(True)
+        self._hovered = -1
+
+    def wanted_width(self, column: int) -> int:
+        """Return the width that the head of *column* wants."""
+        name, kind = self._words(column)
+        wide = QFontMetrics(_name_font()).horizontalAdvance(name)
+        wide = max(wide, QFontMetrics(_type_font()).horizontalAdvance(kind))
+        mark = theme.scaled(16) if self.isSortIndicatorShown() else 0
+        return wide + 2 * _padding() + mark + 2
+
+    @override
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), self._height())
+
+    @override
+    def sectionSizeFromContents(self, logicalIndex: int) -> QSize:
+        return QSize(self.wanted_width(logicalIndex), self._height())
+
+    @override
+    def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:
+        if not rect.isValid():
+            return
+        painter.save()
+        painter.fillRect(rect, theme.colour("hover" if logicalIndex == self._hovered else "window"))
+        painter.setPen(QPen(theme.colour("line"), 1))
+        painter.drawLine(rect.topRight(), rect.bottomRight())
+        painter.drawLine(rect.bottomLeft(), rect.bottomRight())
+        inner = rect.adjusted(_padding(), theme.scaled(4), -_padding(), -theme.scaled(4))
+        if self.isSortIndicatorShown() and self.sortIndicatorSection() == logicalIndex:
+            self._paint_sort_mark(painter, inner)
+            inner.setRight(inner.right() - theme.scaled(14))
+        self._paint_words(painter, inner, logicalIndex)
+        painter.restore()
+
+    @override
+    def mouseMoveEvent(self, e: QMouseEvent) -> None:
+        super().mouseMoveEvent(e)
+        self._hover(self.logicalIndexAt(e.position().toPoint()))
+
+    @override
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._hover(-1)
+
+    @override
+    def changeEvent(self, arg__1: QEvent, /) -> None:
+        super().changeEvent(arg__1)
+        if arg__1.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self.updateGeometry()
+            self.viewport().update()
+
+    def _paint_words(self, painter: QPainter, inner: QRect, column: int) -> None:
+        name, kind = self._words(column)
+        side = self._side(column)
+        elide = Qt.TextElideMode.ElideRight
+        painter.setFont(_name_font())
+        painter.setPen(theme.colour("text"))
+        metrics = painter.fontMetrics()
+        if not kind:
+            painter.drawText(
+                inner, side | Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(name, elide, inner.width())
+            )
+            return
+        upper = QRect(inner.topLeft(), QSize(inner.width(), metrics.height()))
+        painter.drawText(upper, side | Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(name, elide, inner.width()))
+        painter.setFont(_type_font())
+        painter.setPen(theme.colour("muted"))
+        metrics = painter.fontMetrics()
+        lower = QRect(QPoint(inner.left(), upper.bottom() + 1), QSize(inner.width(), metrics.height()))
+        painter.drawText(lower, side | Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(kind, elide, inner.width()))
+
+    def _paint_sort_mark(self, painter: QPainter, inner: QRect) -> None:
+        up = self.sortIndicatorOrder() is Qt.SortOrder.AscendingOrder
+        side = theme.scaled(8)
+        x = inner.right() - side
+        y = inner.center().y() + (side // 4 if up else -side // 4)
+        tip = -side // 2 if up else side // 2
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(theme.colour("accent"), 1.75, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+        painter.drawPolyline([QPoint(x, y), QPoint(x + side // 2, y + tip), QPoint(x + side, y)])
+        painter.restore()
+
+    def _words(self, column: int) -> tuple[str, str]:
+        model = self.model()
+        value = model.headerData(column, Qt.Orientation.Horizontal, Qt.ItemDataRole.DisplayRole) if model else None
+        name, _, kind = ("" if value is None else str(value)).partition("\n")
+        return name, plain.one_line(kind, 80)
+
+    def _side(self, column: int) -> Qt.AlignmentFlag:
+        model = self.model()
+        value = model.headerData(column, Qt.Orientation.Horizontal, Qt.ItemDataRole.TextAlignmentRole)
+        wanted = int(value) if value is not None else 0
+        return Qt.AlignmentFlag.AlignRight if wanted & 0x2 else Qt.AlignmentFlag.AlignLeft
+
+    def _height(self) -> int:
+        lines = QFontMetrics(_name_font()).height() + QFontMetrics(_type_font()).height()
+        return lines + theme.scaled(9)
+
+    def _hover(self, column: int) -> None:
+        if column != self._hovered:
+            self._hovered = column
+            self.viewport().update()
+
+
+class CellDelegate(QStyledItemDelegate):
+    """Paints a cell as one line of monospace; honours the model's background, foreground, font and alignment."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+
+    @override
+    def displayText(self, value: object, locale: object) -> str:
+        return "" if value is None else plain.one_line(str(value))
+
+    @override
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        # Painted here rather than by the style: a style sheet's items cost ten times as much, for every cell in view.
+        rect: QRect = option.rect  # pyright: ignore
+        state: QStyle.StateFlag = option.state  # pyright: ignore
+        selected = bool(state & QStyle.StateFlag.State_Selected)
+        null = index.data(NullRole) is True
+        self._paint_back(painter, rect, index, selected=selected)
+        value = index.data(Qt.ItemDataRole.DisplayRole)
+        text = "NULL" if null and not value else "" if value is None else plain.one_line(str(value))
+        if text:
+            font = theme.mono()
+            font.setItalic(null)
+            painter.setFont(font)
+            painter.setPen(self._pen(index, null=null, selected=selected))
+            inner = rect.adjusted(_padding(), 0, -_padding(), 0)
+            shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, inner.width())
+            wanted = index.data(Qt.ItemDataRole.TextAlignmentRole)
+            side = (
+                Qt.AlignmentFlag.AlignRight if wanted is not None and int(wanted) & 0x2 else Qt.AlignmentFlag.AlignLeft
+            )
+            painter.drawText(inner, side | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine, shown)
+        if state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(QPen(theme.colour("focus"), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(rect.adjusted(0, 0, -1, -1))
+
+    @override
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        metrics = QFontMetrics(theme.mono())
+        text = self.displayText(index.data(Qt.ItemDataRole.DisplayRole), None)
+        return QSize(metrics.horizontalAdvance(text) + 2 * _padding(), metrics.height() + theme.scaled(8))
+
+    def _paint_back(self, painter: QPainter, rect: QRect, index: _Index, *, selected: bool) -> None:
+        back = index.data(Qt.ItemDataRole.BackgroundRole)
+        if selected:
+            painter.fillRect(rect, theme.colour("selection"))
+        elif isinstance(back, QBrush | QColor):
+            painter.fillRect(rect, back)
+
+    def _pen(self, index: _Index, *, null: bool, selected: bool) -> QColor:
+        fore = index.data(Qt.ItemDataRole.ForegroundRole)
+        if selected:
+            return theme.colour("selection_text")
+        if isinstance(fore, QBrush):
+            return fore.color()
+        if isinstance(fore, QColor):
+            return fore
+        return theme.colour("muted" if null else "text")
+
+
+def _model_of(view: QAbstractItemView) -> QAbstractItemModel | None:
+    # A view without a model answers None, which the stubs do not say.
+    return cast("QAbstractItemModel | None", view.model())
+
+
+def _padding() -> int:
+    return theme.scaled(7)
+
+
+def _name_font() -> QFont:
+    return theme.sans(semibold=True)
+
+
+def _type_font() -> QFont:
+    font = theme.sans()
+    font.setPointSizeF(font.pointSizeF() * 0.9)
+    return font
