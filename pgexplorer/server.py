@@ -48,7 +48,7 @@ class Server(QObject):
     opened = Signal()
     failed = Signal(object)  # the exception; nothing is in use
     closed = Signal()
-    reopened = Signal()  # the pool was closed by hand and made anew
+    swapped = Signal()  # another pool took the place of the one in use, on the same server
 
     def __init__(self, jobs: Jobs) -> None:
         super().__init__()
@@ -134,6 +134,40 @@ class Server(QObject):
         if self.in_use is None:
             raise RuntimeError("no server is in use")
         return self.in_use
+
+
+class PoolBench:
+    """The pool in use as the tour's bench: steps open another pool in its place. For worker threads."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    @property
+    def hand(self) -> ByHand | None:
+        """The pool in use as a person drives it."""
+        return self._server.in_use.hand if self._server.in_use is not None else None
+
+    def open(self, kind: str, minconn: int, maxconn: int) -> None:
+        """Open psycopg2's class *kind* in place of the pool in use. Who called emits `swapped` on the GUI thread.
+
+        Raises psycopg2.Error when connecting fails, ConnectionAbortedError when the server was left meanwhile.
+        """
+        before = self._server.in_use
+        if before is None:
+            raise ConnectionAbortedError("The server was left.")
+        _close(before)
+        fresh = _open(dataclasses.replace(before.profile, pool_class=kind, minconn=minconn, maxconn=maxconn))
+        if self._server.in_use is not before:
+            _close(fresh)
+            raise ConnectionAbortedError("The server was left.")
+        self._server.in_use = fresh
+
+    def connect(self) -> "connection":
+        """Connect beside the pool; the caller closes. Raises psycopg2.Error."""
+        in_use = self._server.in_use
+        if in_use is None:
+            raise ConnectionAbortedError("The server was left.")
+        return connect_side(in_use.profile)
 
 
 def _open(profile: Profile) -> InUse:

@@ -17,6 +17,7 @@ from psycopg2.extensions import connection
 from pgexplorer.pool.link import cut
 from pgexplorer.pool.protocol import Pool
 
+CANCEL, TERMINATE = "pg_cancel_backend", "pg_terminate_backend"
 _RUNG = 2.0  # seconds that each rung is given
 
 
@@ -54,7 +55,7 @@ class Running:
         *side* opens the short-lived side connection. Belongs on a worker thread of its own.
         """
         self.wanted = True
-        for word, function in (("Cancelling", "pg_cancel_backend"), ("Ending the backend", "pg_terminate_backend")):
+        for word, function in (("Cancelling", CANCEL), ("Ending the backend", TERMINATE)):
             if self.ended.is_set():
                 return
             yield f"{word} {self.pid}…"
@@ -73,7 +74,7 @@ class Running:
             try:
                 conn = side()
             except psycopg2.Error:
-                if function == "pg_cancel_backend":
+                if function == CANCEL:
                     _cancel_through_libpq(self._conn)
                 return
             try:
@@ -88,6 +89,26 @@ class Running:
                 pass  # the next rung follows
             finally:
                 conn.close()
+
+
+def signal_backend(side: Callable[[], connection], pid: int, function: str) -> str:
+    """Send CANCEL or TERMINATE to the backend *pid* by a person's wish, and say what came of it.
+
+    A cancel goes to a running statement only. Blocks for a connect and a round trip. Raises psycopg2.Error.
+    """
+    conn = side()
+    try:
+        conn.autocommit = True
+        with conn.cursor() as cursor:
+            state = " AND state = 'active'" if function == CANCEL else ""
+            cursor.execute(f"SELECT {function}(pid) FROM pg_stat_activity WHERE pid = %s{state}", (pid,))
+            row = cursor.fetchone()
+    finally:
+        conn.close()
+    if row is None:
+        return f"Backend {pid} runs nothing." if function == CANCEL else f"Backend {pid} is gone already."
+    word = "Cancelled the statement of" if function == CANCEL else "Terminated"
+    return f"{word} backend {pid}. The pool does not know: psycopg2 learns of it at the next use."
 
 
 def end_all(pool: Pool, side: Callable[[], connection]) -> None:

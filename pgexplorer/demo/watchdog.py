@@ -28,7 +28,8 @@ def server_pid(data: Path) -> int | None:
     """Return the process id of the server that runs on the folder *data*, or None. Milliseconds; on macOS runs ps."""
     lines = pid_file(data)
     pid = int(lines[0]) if lines and lines[0].isdigit() else 0
-    return pid if pid > 1 and str(data) in _arguments(pid) else None
+    arguments = _arguments(pid) if pid > 1 else []  # the number may have gone to another process since
+    return pid if arguments and arguments[0].endswith("postgres") and str(data) in arguments else None
 
 
 def pid_file(data: Path) -> list[str]:

@@ -84,6 +84,36 @@ class ByHand:
         name = self._keep(conn, pid)
         return self._worked(f"{name} = pool.getconn()", f"{name} is backend {pid}.", before)
 
+    def check_out_by_threads(self, count: int) -> Outcome:
+        """Call getconn() once in each of *count* threads, all at the same moment."""
+        before = self.pool.insides()
+        taken: list[connection] = []
+        refused: list[psycopg2.Error] = []
+        together = threading.Barrier(count)
+
+        def take() -> None:
+            together.wait()
+            try:
+                taken.append(self.pool.getconn(holder=HOLDER))
+            except psycopg2.Error as error:
+                refused.append(error)
+
+        threads = [threading.Thread(target=take, name=f"thread {number}") for number in range(1, count + 1)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with self._lock:
+            fresh = [Held(self.script.next_name(), conn.info.backend_pid, conn) for conn in taken]
+            if fresh:
+                self.script.check_out_by_threads([held.name for held in fresh], [held.pid for held in fresh])
+            self._held += fresh
+        if refused:
+            self.script.check_out_refused(refused[0])
+            return self._raised("pool.getconn()", refused[0], before)
+        said = f"{count} threads have one each: {', '.join(f'{held.name} is backend {held.pid}' for held in fresh)}."
+        return self._worked("pool.getconn() in each thread", said, before)
+
     def exhaust(self) -> Outcome:
         """Call getconn() until it raises, which takes at most maxconn + 1 calls where the limit holds."""
         before, taken = self.pool.insides(), 0

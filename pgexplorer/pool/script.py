@@ -1,6 +1,6 @@
 """Actions on a pool as the psycopg2 code that does them: a script that runs when copied out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class Script:
@@ -10,14 +10,23 @@ class Script:
     """
 
     def __init__(self, kind: str, minconn: int, maxconn: int, parameters: Mapping[str, object]) -> None:
-        self._kind = kind
+        self.kind = kind
+        self.parameters = {name: value for name, value in parameters.items() if name != "password"}
         self._sizes = f"{minconn}, {maxconn}"
-        self._parameters = {name: value for name, value in parameters.items() if name != "password"}
         self._lines: list[str] = [self._opening()]
         self._names = 0
 
     def _opening(self) -> str:
-        return f"pool = {self._kind}({self._sizes}, **parameters)"
+        return f"pool = {self.kind}({self._sizes}, **parameters)"
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What stands below the head: the making of the pool and every action since, a line each."""
+        return tuple(self._lines)
+
+    def add(self, *lines: str) -> None:
+        """Write lines of other code that uses the names `pool` and `parameters`."""
+        self._lines += lines
 
     def next_name(self) -> str:
         """Return the variable for the next connection: connection1, connection2 and so on."""
@@ -27,6 +36,19 @@ class Script:
     def check_out(self, name: str, pid: int) -> None:
         """Write a check-out that worked."""
         self._lines.append(f"{name} = pool.getconn()  # pid {pid}")
+
+    def check_out_by_threads(self, names: Sequence[str], pids: Sequence[int]) -> None:
+        """Write one check-out in each of several threads."""
+        self._lines += [
+            "import threading",
+            "taken = []",
+            f"threads = [threading.Thread(target=lambda: taken.append(pool.getconn())) for _ in range({len(names)})]",
+            "for thread in threads:",
+            "    thread.start()",
+            "for thread in threads:",
+            "    thread.join()",
+            f"[{', '.join(names)}] = taken  # pids {', '.join(map(str, pids))}",
+        ]
 
     def check_out_refused(self, error: BaseException) -> None:
         """Write a check-out that raised *error*."""
@@ -67,13 +89,13 @@ class Script:
 
     def text(self) -> str:
         """Return the whole script."""
-        parameters = [f"    {name!r}: {value!r}," for name, value in self._parameters.items()]
+        parameters = [f"    {name!r}: {value!r}," for name, value in self.parameters.items()]
         head = [
             "import getpass",
             "import os",
             "",
             "import psycopg2",
-            f"from psycopg2.pool import PoolError, {self._kind}",
+            f"from psycopg2.pool import PoolError, {self.kind}",
             "",
             "parameters = {",
             *parameters,

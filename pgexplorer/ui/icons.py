@@ -29,7 +29,9 @@ def icon(name: str, colour: str | None = None) -> QIcon:
     """
     colours = theme.current()
     drawn = str(getattr(colours, colour, colour)) if colour else colours.text
-    return _icon(name, drawn, colours.disabled)
+    # Only in high contrast is a selected line so bright that the icon must turn dark with the text.
+    selected = colours.selection_text if colours.name == "contrast" else drawn
+    return _icon(name, drawn, colours.disabled, selected)
 
 
 def pixmap(name: str, size: int, colour: str | None = None, ratio: float = 1.0) -> QPixmap:
@@ -67,11 +69,12 @@ def app_icon() -> QIcon:
 
 
 @lru_cache(maxsize=512)
-def _icon(name: str, colour: str, disabled: str) -> QIcon:
+def _icon(name: str, colour: str, disabled: str, selected: str) -> QIcon:
     result = QIcon()
     for size in _SIZES:
         for ratio in _RATIOS:
             result.addPixmap(_pixmap(name, colour, size, ratio), QIcon.Mode.Normal)
+            result.addPixmap(_pixmap(name, selected, size, ratio), QIcon.Mode.Selected)
             result.addPixmap(_pixmap(name, disabled, size, ratio), QIcon.Mode.Disabled)
     return result
 

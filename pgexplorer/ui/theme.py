@@ -24,7 +24,7 @@ _FALL_BACK_SANS = ("Noto Sans", "Segoe UI", "Helvetica Neue", "Sans Serif")
 _FALL_BACK_MONO = ("DejaVu Sans Mono", "Menlo", "Consolas", "monospace")
 # Pixels of body text at scale 1; in points that is 9.75 where an inch has 96 dots, and 13 on macOS, where it has 72.
 _BODY_PIXELS = 13.0
-_BODY_LINE = 16.0  # the height of a line of body text at scale 1, on which every other measure rests
+_BODY_LINE = 15.73  # the height of a line of body text at scale 1, on which every other measure rests
 
 
 class Scheme(enum.StrEnum):
@@ -41,7 +41,7 @@ class Colours:
     """One scheme's colours as "#rrggbb".
 
     State colours (good, warn, bad, info, purple) are legible as text on every background, `*_soft` are backgrounds for
-    that text, and `*_fill` are areas that carry `fill_text`.
+    that text, `*_mark` are shapes without text, and `*_fill` are areas that carry `fill_text`.
     """
 
     name: str
@@ -70,6 +70,12 @@ class Colours:
     bad_soft: str
     info_soft: str
     purple_soft: str
+    good_mark: str
+    warn_mark: str
+    bad_mark: str
+    info_mark: str
+    purple_mark: str
+    idle_mark: str
     good_fill: str
     warn_fill: str
     bad_fill: str
@@ -123,6 +129,12 @@ LIGHT = Colours(
     bad_soft="#fdecec",
     info_soft="#e9f1fd",
     purple_soft="#f2ecfc",
+    good_mark="#279a4c",
+    warn_mark="#bd7d08",
+    bad_mark="#d63b45",
+    info_mark="#3a80ee",
+    purple_mark="#8a5bd6",
+    idle_mark="#848e9a",
     good_fill="#8ed4a5",
     warn_fill="#f1c76d",
     bad_fill="#f3a19c",
@@ -169,6 +181,12 @@ DARK = Colours(
     bad_soft="#341c1e",
     info_soft="#172537",
     purple_soft="#271f38",
+    good_mark="#4cc272",
+    warn_mark="#dda53a",
+    bad_mark="#f8746c",
+    info_mark="#63a4ff",
+    purple_mark="#b38ef2",
+    idle_mark="#8390a0",
     good_fill="#256e3e",
     warn_fill="#7d5a12",
     bad_fill="#9b3535",
@@ -215,6 +233,12 @@ CONTRAST = Colours(
     bad_soft="#2b0605",
     info_soft="#001b33",
     purple_soft="#1b0b30",
+    good_mark="#6dff9a",
+    warn_mark="#ffc247",
+    bad_mark="#ffaaa3",
+    info_mark="#9ccfff",
+    purple_mark="#dcc2ff",
+    idle_mark="#d6d6d6",
     good_fill="#6dff9a",
     warn_fill="#ffc247",
     bad_fill="#ffaaa3",
@@ -324,8 +348,15 @@ class Theme(QObject):
         if self._scheme is Scheme.SYSTEM:
             self._dress()
 
+    def _tell_the_system(self) -> None:
+        # Title bars and the system's own dialogs should match; SYSTEM hands the choice back.
+        asked = {Scheme.LIGHT: Qt.ColorScheme.Light, Scheme.DARK: Qt.ColorScheme.Dark}
+        asked[Scheme.CONTRAST] = Qt.ColorScheme.Dark
+        self._app.styleHints().setColorScheme(asked.get(self._scheme, Qt.ColorScheme.Unknown))
+
     def _dress(self) -> None:
         global _current, _scale  # noqa: PLW0603  (painters ask for the colours far more often than they change)
+        self._tell_the_system()
         _current = _colours_of(self._app, self._scheme)
         font = sans(self._base_points * self._text_scale)
         _scale = max(0.5, QFontMetricsF(font).height() / _BODY_LINE)
@@ -384,7 +415,16 @@ def palette(colours: Colours) -> QPalette:
 
 
 def style_sheet(colours: Colours, scale: float, points: float) -> str:
-    """Return the style sheet for *colours*, its lengths multiplied by *scale*, for text of *points*."""
+    """Return the style sheet for *colours*, its lengths multiplied by *scale*, for text of *points*.
+
+    Dynamic properties say what a widget is:
+
+    - QLabel: heading 1 or 2, muted, mono, figure, state (good, warn, bad, info, busy)
+    - QPushButton: primary (one a panel), danger, quiet, small, icon_only, floating (over other content)
+    - QFrame: card, separator (True or "vertical"); QWidget: surface, bar (both with WA_StyledBackground)
+    - fields: invalid; QLineEdit and QPlainTextEdit: mono; QPlainTextEdit: code, flat, detail
+    - item views: card; QProgressBar: thin
+    """
     c = colours
 
     def px(pixels: float) -> str:
@@ -453,6 +493,9 @@ QPushButton[icon_only="true"] {{ background: transparent; border: 1px solid tran
 QPushButton[icon_only="true"]:hover {{ background: {c.hover}; }}
 QPushButton[icon_only="true"]:pressed {{ background: {c.pressed}; }}
 QPushButton[icon_only="true"]:focus {{ border: {thick} solid {c.focus}; padding: {px(2)}; }}
+QPushButton[icon_only="true"][small="true"] {{ padding: {px(2)}; }}
+QPushButton[icon_only="true"][small="true"]:focus {{ padding: {px(1)}; }}
+QPushButton[floating="true"] {{ background: {c.raised}; border-color: {c.line}; }}
 QPushButton::menu-indicator {{
     image: url(control:chevron-down-{arrow}.svg); width: {px(12)}; height: {px(12)};
     subcontrol-origin: padding; subcontrol-position: center right; right: {px(4)}; }}
@@ -474,7 +517,8 @@ QToolButton::menu-arrow {{ image: url(control:chevron-down-{arrow}.svg); width: 
 {fields_} {{
     background: {c.surface}; color: {c.text}; border: 1px solid {c.border}; border-radius: {px(6)};
     padding: {px(5)} {px(9)}; min-height: {px(18)};
-    selection-background-color: {c.selection}; selection-color: {c.selection_text}; }}
+    selection-background-color: {c.selection}; selection-color: {c.selection_text};
+    placeholder-text-color: {c.muted}; }}
 QLineEdit:hover, QComboBox:hover, QAbstractSpinBox:hover {{ border-color: {c.muted}; }}
 QLineEdit:focus, QComboBox:focus, QComboBox:on, QAbstractSpinBox:focus {{
     border: {thick} solid {c.focus}; padding: {px(4)} {px(8)}; }}
@@ -484,17 +528,20 @@ QLineEdit:read-only {{ background: {c.window}; }}
 QLineEdit[invalid="true"], QComboBox[invalid="true"], QAbstractSpinBox[invalid="true"] {{ border-color: {c.bad}; }}
 QComboBox {{ padding-right: {px(26)}; }}
 QComboBox:focus, QComboBox:on {{ padding-right: {px(25)}; }}
+QComboBox:!editable {{ padding-left: {px(11)}; }}
+QComboBox:!editable:focus, QComboBox:!editable:on {{ padding-left: {px(10)}; }}
+QLineEdit QToolButton {{ min-height: 0; padding: 0; border: none; background: transparent; }}
 QComboBox::drop-down {{ subcontrol-origin: border; subcontrol-position: center right;
     width: {px(26)}; border: none; background: transparent; }}
 QComboBox::down-arrow {{ image: url(control:chevron-down-{arrow}.svg); width: {px(14)}; height: {px(14)}; }}
 QComboBox::down-arrow:disabled {{ image: url(control:chevron-down-{arrow}-off.svg); }}
-QComboBox QLineEdit, QAbstractSpinBox QLineEdit {{ background: transparent; border: none; padding: 0;
-    min-height: 0; }}
-QComboBox QAbstractItemView {{ background: {c.raised}; border: 1px solid {c.border}; border-radius: {px(6)};
-    padding: {px(4)}; }}
+QComboBox QLineEdit, QComboBox QLineEdit:focus, QAbstractSpinBox QLineEdit, QAbstractSpinBox QLineEdit:focus {{
+    background: transparent; border: none; padding: 0; min-height: 0; }}
+QComboBox QAbstractItemView, QComboBox QAbstractItemView:focus {{ background: {c.raised}; border: none;
+    padding: {px(3)}; }}
 QComboBox QAbstractItemView::item {{ min-height: {px(24)}; padding: 0 {px(6)}; border-radius: {px(4)}; }}
-QAbstractSpinBox {{ padding-right: {px(24)}; }}
-QAbstractSpinBox:focus {{ padding-right: {px(23)}; }}
+QAbstractSpinBox {{ padding: {px(5)} {px(24)} {px(5)} 0; max-height: {px(18)}; }}
+QAbstractSpinBox:focus {{ padding: {px(4)} {px(23)} {px(4)} 0; }}
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ subcontrol-origin: border; width: {px(22)};
     border: none; background: transparent; border-radius: {px(3)}; }}
 QAbstractSpinBox::up-button {{ subcontrol-position: top right; margin: {px(3)} {px(3)} 0 0; }}
@@ -542,10 +589,11 @@ QTabBar::tab {{ background: transparent; color: {c.muted}; border: none; border-
     padding: {px(7)} {px(12)} {px(6)} {px(12)}; min-height: {px(18)}; }}
 QTabBar::tab:hover {{ color: {c.text}; background: {c.hover}; }}
 QTabBar::tab:selected {{ color: {c.text}; border-bottom: 2px solid {c.accent}; }}
-QTabBar::tab:focus {{ color: {c.accent}; }}
+QTabBar::tab:selected:focus {{ background: {c.hover}; border: {thick} solid {c.focus}; border-radius: {px(4)};
+    padding: {round(7 * scale) - 2}px {round(12 * scale) - 2}px {px(6)} {round(12 * scale) - 2}px; }}
 QTabBar::tab:disabled {{ color: {c.disabled}; }}
-QTabBar::close-button {{ image: url(control:close-{arrow}.svg); width: {px(14)}; height: {px(14)};
-    subcontrol-position: right; border-radius: {px(3)}; margin: {px(2)}; }}
+QTabBar::close-button {{ image: url(control:close-{arrow}.svg); subcontrol-position: right;
+    border-radius: {px(3)}; padding: 2px; }}
 QTabBar::close-button:hover {{ background: {c.pressed}; }}
 QTabBar QToolButton {{ background: {c.surface}; border: 1px solid {c.line}; padding: 0; }}
 
@@ -553,8 +601,12 @@ QTreeView, QTableView, QListView {{
     background: {c.surface}; color: {c.text}; border: none; gridline-color: {c.line};
     selection-background-color: {c.selection}; selection-color: {c.selection_text};
     alternate-background-color: {c.window}; show-decoration-selected: 1; }}
-QTreeView::item {{ min-height: {px(24)}; padding: 0 {px(4)}; }}
-QListView::item {{ min-height: {px(24)}; padding: 0 {px(6)}; }}
+QTreeView, QListView {{ icon-size: {px(16)}; }}
+QTreeView {{ qproperty-indentation: {round(18 * scale)}; }}
+QPushButton, QTabBar {{ icon-size: {px(16)}; }}
+QToolBar, QToolButton {{ icon-size: {px(17)}; }}
+QTreeView::item {{ height: {px(24)}; padding: 0 {px(4)}; }}
+QListView::item {{ height: {px(26)}; padding: 0 {px(6)}; }}
 QTableView::item {{ padding: 0 {px(6)}; }}
 QTreeView::item:hover, QListView::item:hover {{ background: {c.hover}; color: {c.text}; }}
 QTreeView::item:selected, QListView::item:selected, QTableView::item:selected {{
@@ -564,6 +616,8 @@ QTreeView::branch:hover {{ background: {c.hover}; }}
 QTreeView::branch:selected {{ background: {c.selection}; }}
 QTreeView::branch:has-children:closed {{ image: url(control:chevron-right-{arrow}.svg); }}
 QTreeView::branch:has-children:open {{ image: url(control:chevron-down-{arrow}.svg); }}
+QTreeView::branch:has-children:closed:selected {{ image: url(control:chevron-right-{arrow}-selected.svg); }}
+QTreeView::branch:has-children:open:selected {{ image: url(control:chevron-down-{arrow}-selected.svg); }}
 QTreeView:focus, QListView:focus, QTableView:focus {{ border: 1px solid {c.focus}; }}
 QTreeView, QListView, QTableView {{ border: 1px solid transparent; }}
 QTreeView[card="true"], QListView[card="true"], QTableView[card="true"] {{
@@ -574,6 +628,7 @@ QHeaderView {{ background: {c.window}; border: none; }}
 QHeaderView::section {{ background: {c.window}; color: {c.muted}; border: none;
     border-right: 1px solid {c.line}; border-bottom: 1px solid {c.line}; padding: {px(4)} {px(6)};
     font-weight: 600; }}
+QHeaderView::section:vertical {{ font-weight: 400; }}
 QHeaderView::section:hover {{ background: {c.hover}; }}
 QTableCornerButton::section {{ background: {c.window}; border: none; border-right: 1px solid {c.line};
     border-bottom: 1px solid {c.line}; }}
@@ -619,9 +674,10 @@ QMenu::right-arrow {{ image: url(control:chevron-right-{arrow}.svg); width: {px(
 QToolTip {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.border}; padding: {px(4)} {px(6)}; }}
 QStatusBar {{ background: {c.surface}; color: {c.muted}; border-top: 1px solid {c.line}; }}
 QStatusBar::item {{ border: none; }}
+QSizeGrip {{ image: none; }}
 QStatusBar QLabel {{ padding: {px(2)} {px(6)}; }}
 QProgressBar {{ background: {c.pressed}; border: none; border-radius: {px(3)}; text-align: center;
-    min-height: {px(6)}; color: {c.text}; }}
+    min-height: {px(18)}; color: {c.text}; }}
 QProgressBar::chunk {{ background: {c.accent}; border-radius: {px(3)}; }}
 QProgressBar[thin="true"] {{ max-height: {px(4)}; min-height: {px(4)}; border-radius: {px(2)}; }}
 QSlider::groove:horizontal {{ background: {c.border}; height: {px(4)}; border-radius: {px(2)}; }}
@@ -636,10 +692,19 @@ QGroupBox::title {{ subcontrol-origin: margin; subcontrol-position: top left; pa
 
 def _colours_of(app: QApplication, scheme: Scheme) -> Colours:
     if scheme is Scheme.SYSTEM:
+        if _system_wants_contrast(app):
+            return CONTRAST
         # Unknown, which bare systems answer, means light: it is what most screens show.
         dark = app.styleHints().colorScheme() == Qt.ColorScheme.Dark
         return DARK if dark else LIGHT
     return {Scheme.LIGHT: LIGHT, Scheme.DARK: DARK, Scheme.CONTRAST: CONTRAST}[scheme]
+
+
+def _system_wants_contrast(app: QApplication) -> bool:
+    # Qt tells this since 6.10.
+    accessibility = getattr(app.styleHints(), "accessibility", None)
+    hints = accessibility() if accessibility is not None else None
+    return hints is not None and hints.contrastPreference() == Qt.ContrastPreference.HighContrast
 
 
 def _base_points(system: QFont) -> float:

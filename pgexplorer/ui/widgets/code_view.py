@@ -39,6 +39,7 @@ class CodeView(QPlainTextEdit):
         self._painter = PythonHighlighter(self.document())
         self._copy = QPushButton(self)
         self._copy.setProperty("icon_only", True)
+        self._copy.setProperty("floating", True)
         self._copy.setAccessibleName("Copy the code")
         self._copy.setToolTip("Copy the code")
         self._copy.clicked.connect(self._copy_all)

@@ -15,7 +15,18 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QBrush, QColor, QFont, QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QFont,
+    QFontMetrics,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPen,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -36,6 +47,8 @@ _LEAST_WIDTH = 60
 _MOST_WIDTH = 320
 _MEASURED_ROWS = 100
 _MOST_COPIED = 500_000
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -290,10 +303,11 @@ class GridHeader(QHeaderView):
 
 
 class CellDelegate(QStyledItemDelegate):
-    """Paints a cell as one line of monospace; honours the model's background, foreground, font and alignment."""
+    """Paints a cell as one line of monospace; honours the model's background, foreground and alignment."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._look: _Look | None = None
 
     @override
     def displayText(self, value: object, locale: object) -> str:
@@ -301,53 +315,73 @@ class CellDelegate(QStyledItemDelegate):
 
     @override
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        # Painted here rather than by the style: a style sheet's items cost ten times as much, for every cell in view.
-        rect: QRect = option.rect  # pyright: ignore
-        state: QStyle.StateFlag = option.state  # pyright: ignore
+        # Painted here rather than by the style, which asks a style sheet about every cell in view.
+        look = self._current_look()
+        rect = cast("QRect", option.rect)  # pyright: ignore
+        state = cast("QStyle.StateFlag", option.state)  # pyright: ignore
+        model = index.model()
         selected = bool(state & QStyle.StateFlag.State_Selected)
-        null = index.data(NullRole) is True
-        self._paint_back(painter, rect, index, selected=selected)
-        value = index.data(Qt.ItemDataRole.DisplayRole)
+        if selected:
+            painter.fillRect(rect, look.selection)
+        else:
+            back = model.data(index, Qt.ItemDataRole.BackgroundRole)
+            if isinstance(back, QBrush | QColor):
+                painter.fillRect(rect, back)
+        null = model.data(index, NullRole) is True
+        value = model.data(index, Qt.ItemDataRole.DisplayRole)
         text = "NULL" if null and not value else "" if value is None else plain.one_line(str(value))
         if text:
-            font = theme.mono()
-            font.setItalic(null)
-            painter.setFont(font)
-            painter.setPen(self._pen(index, null=null, selected=selected))
-            inner = rect.adjusted(_padding(), 0, -_padding(), 0)
-            shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, inner.width())
-            wanted = index.data(Qt.ItemDataRole.TextAlignmentRole)
-            side = (
-                Qt.AlignmentFlag.AlignRight if wanted is not None and int(wanted) & 0x2 else Qt.AlignmentFlag.AlignLeft
-            )
-            painter.drawText(inner, side | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine, shown)
+            inner = rect.adjusted(look.padding, 0, -look.padding, 0)
+            painter.setFont(look.null_font if null else look.font)
+            painter.setPen(look.selection_text if selected else self._pen(model, index, look, null=null))
+            # Most values fit; a line of monospace is known to without shaping it.
+            if not text.isascii() or len(text) * look.widest > inner.width():
+                text = look.metrics.elidedText(text, Qt.TextElideMode.ElideRight, inner.width())
+            side = model.data(index, Qt.ItemDataRole.TextAlignmentRole)
+            painter.drawText(inner, _RIGHT if side is not None and int(side) & 0x2 else _LEFT, text)
         if state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(QPen(theme.colour("focus"), 1))
+            painter.setPen(look.focus)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(rect.adjusted(0, 0, -1, -1))
 
     @override
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        metrics = QFontMetrics(theme.mono())
+        look = self._current_look()
         text = self.displayText(index.data(Qt.ItemDataRole.DisplayRole), None)
-        return QSize(metrics.horizontalAdvance(text) + 2 * _padding(), metrics.height() + theme.scaled(8))
+        width = look.metrics.horizontalAdvance(text) + 2 * look.padding
+        return QSize(width, look.metrics.height() + theme.scaled(8))
 
-    def _paint_back(self, painter: QPainter, rect: QRect, index: _Index, *, selected: bool) -> None:
-        back = index.data(Qt.ItemDataRole.BackgroundRole)
-        if selected:
-            painter.fillRect(rect, theme.colour("selection"))
-        elif isinstance(back, QBrush | QColor):
-            painter.fillRect(rect, back)
+    def _current_look(self) -> "_Look":
+        key = (theme.current().name, theme.scaled(1000))
+        if self._look is None or self._look.key != key:
+            self._look = _Look(key)
+        return self._look
 
-    def _pen(self, index: _Index, *, null: bool, selected: bool) -> QColor:
-        fore = index.data(Qt.ItemDataRole.ForegroundRole)
-        if selected:
-            return theme.colour("selection_text")
+    def _pen(self, model: QAbstractItemModel, index: _Index, look: "_Look", *, null: bool) -> QColor:
+        fore = model.data(index, Qt.ItemDataRole.ForegroundRole)
         if isinstance(fore, QBrush):
             return fore.color()
         if isinstance(fore, QColor):
             return fore
-        return theme.colour("muted" if null else "text")
+        return look.muted if null else look.text
+
+
+class _Look:
+    """What is the same for every cell until the theme changes."""
+
+    def __init__(self, key: tuple[str, int]) -> None:
+        self.key = key
+        self.font = theme.mono()
+        self.null_font = theme.mono()
+        self.null_font.setItalic(True)
+        self.metrics = QFontMetrics(self.font)
+        self.widest = self.metrics.horizontalAdvance("M") * 1.02
+        self.padding = _padding()
+        self.text = theme.colour("text")
+        self.muted = theme.colour("muted")
+        self.focus = theme.colour("focus")
+        self.selection = theme.colour("selection")
+        self.selection_text = theme.colour("selection_text")
 
 
 def _model_of(view: QAbstractItemView) -> QAbstractItemModel | None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import ceil
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QAccessible,
+    QAccessibleAnnouncementEvent,
     QAccessibleEvent,
     QColor,
     QGuiApplication,
@@ -25,7 +27,7 @@ from pgexplorer.ui.widgets.flow_layout import FlowLayout
 MessageKind = Literal["error", "warning", "info", "success"]
 _ROLES: dict[MessageKind, str] = {"error": "bad", "warning": "warn", "info": "info", "success": "good"}
 _WORDS: dict[MessageKind, str] = {"error": "Error", "warning": "Warning", "info": "Note", "success": "Done"}
-_MOST_DETAIL = 150  # pixels at scale 1: about nine lines, after which the detail scrolls
+_MOST_LINES = 9  # after which the detail scrolls
 
 
 class MessageBar(QFrame):
@@ -83,7 +85,7 @@ class MessageBar(QFrame):
         self.show()
         self.updateGeometry()
         self.update()
-        QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
+        self._announce()
         self.shown.emit(self.text())
 
     def clear(self) -> None:
@@ -117,7 +119,7 @@ class MessageBar(QFrame):
         shape.addRoundedRect(area, theme.scaled(6), theme.scaled(6))
         painter.setClipPath(shape)
         painter.fillRect(area, theme.colour(f"{role}_soft"))
-        painter.fillRect(QRectF(0, 0, theme.scaled(4), area.height()), theme.colour(role))
+        painter.fillRect(QRectF(0, 0, theme.scaled(4), area.height()), theme.colour(f"{role}_mark"))
         if theme.current().name == "contrast":
             painter.setPen(theme.colour(role))
             painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), theme.scaled(6), theme.scaled(6))
@@ -157,6 +159,15 @@ class MessageBar(QFrame):
         self._button_row.addWidget(button)
         button.show()
         return button
+
+    def _announce(self) -> None:
+        if not QAccessible.isActive():
+            return
+        QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
+        news = QAccessibleAnnouncementEvent(self, f"{_WORDS[self._kind]}: {self.text()}")
+        if self._kind == "error":
+            news.setPoliteness(QAccessible.AnnouncementPoliteness.Assertive)
+        QAccessible.updateAccessibility(news)
 
     def _colour(self) -> None:
         role = _ROLES[self._kind]
@@ -214,16 +225,17 @@ class _Detail(QPlainTextEdit):
         self.setPalette(palette)
 
     def _fit(self) -> None:
-        most = theme.scaled(_MOST_DETAIL)
-        line = self.fontMetrics().lineSpacing()
-        height = 0
+        most = _MOST_LINES * self.fontMetrics().lineSpacing()
+        height = 0.0
         block = self.document().begin()
-        self.document().documentLayout()
-        while block.isValid() and height < most:
-            height += max(1, block.layout().lineCount() or block.lineCount()) * line
+        while block.isValid() and height <= most:
+            height += self.blockBoundingRect(block).height()
             block = block.next()
-        wanted = max(line, min(most, height)) + 2
-        if wanted != self.height() or self.minimumHeight() != wanted:
+        scrolls = Qt.ScrollBarPolicy.ScrollBarAsNeeded if height > most else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        if self.verticalScrollBarPolicy() is not scrolls:
+            self.setVerticalScrollBarPolicy(scrolls)
+        wanted = max(self.fontMetrics().lineSpacing(), min(most, ceil(height))) + 2
+        if wanted != self.minimumHeight():
             self.setFixedHeight(wanted)
 
 

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from pgexplorer.ui import theme
 from pgexplorer.ui.widgets import plain
-from pgexplorer.ui.widgets.states import KINDS, StateKind, paint_glyph, state_colour
+from pgexplorer.ui.widgets.states import KINDS, StateKind, mark_colour, paint_glyph
 
 _MOST_SQUARES = 24
 
@@ -89,11 +89,11 @@ class SlotBar(QAbstractButton):
             radius = side * 0.28
             if kind == "idle":
                 painter.setBrush(Qt.BrushStyle.NoBrush)
-                painter.setPen(QPen(state_colour(kind), 1.5))
+                painter.setPen(QPen(mark_colour(kind), 1.5))
                 painter.drawRoundedRect(area.adjusted(0.75, 0.75, -0.75, -0.75), radius, radius)
             else:
                 painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(state_colour(kind))
+                painter.setBrush(mark_colour(kind))
                 painter.drawRoundedRect(area, radius, radius)
                 inset = side * 0.27
                 glyph = area.adjusted(inset, inset, -inset, -inset)
@@ -110,8 +110,8 @@ class SlotBar(QAbstractButton):
             width = room * counts[kind] / len(self._kinds)
             area = QRectF(x, (self.height() - side) / 2, width, side)
             idle = kind == "idle"
-            painter.setPen(QPen(state_colour(kind), 1.5) if idle else Qt.PenStyle.NoPen)
-            painter.setBrush(Qt.BrushStyle.NoBrush if idle else state_colour(kind))
+            painter.setPen(QPen(mark_colour(kind), 1.5) if idle else Qt.PenStyle.NoPen)
+            painter.setBrush(Qt.BrushStyle.NoBrush if idle else mark_colour(kind))
             radius = min(side, width) * 0.28
             painter.drawRoundedRect(area.adjusted(0.75, 0.75, -0.75, -0.75) if idle else area, radius, radius)
             if width >= side and not idle:

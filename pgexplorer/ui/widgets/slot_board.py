@@ -30,7 +30,7 @@ from typing_extensions import override
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.elided_label import ElidedLabel
-from pgexplorer.ui.widgets.states import StateKind, paint_glyph, state_colour
+from pgexplorer.ui.widgets.states import StateKind, mark_colour, paint_glyph, state_colour
 
 _MOST_BUTTONS = 2
 
@@ -192,6 +192,10 @@ class _Card(QWidget):
         self._held.setText(row.held)
         self._holder.setText(row.holder)
         self._sql.setText(row.sql)
+        # A free slot has one line, in the middle of a card as tall as the others.
+        below = bool(row.holder or row.sql or row.actions)
+        self._holder.setVisible(below)
+        self._sql.setVisible(below)
         if before is None or before.state_kind != row.state_kind:
             self._glyph.set_kind(row.state_kind)
             self._colour()
@@ -269,7 +273,7 @@ class _Card(QWidget):
         if self._row is not None:
             painter.save()
             painter.setClipPath(shape)
-            painter.fillRect(QRectF(0, 0, theme.scaled(4), self.height()), state_colour(self._row.state_kind))
+            painter.fillRect(QRectF(0, 0, theme.scaled(4), self.height()), mark_colour(self._row.state_kind))
             painter.restore()
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if self.hasFocus():
@@ -308,7 +312,7 @@ class _Card(QWidget):
                 widget.hide()
                 widget.deleteLater()
         for name, label in actions[:_MOST_BUTTONS]:
-            self._buttons.addWidget(self._button(name, label))
+            self._add(self._button(name, label))
         if len(actions) > _MOST_BUTTONS:
             more = QPushButton(self)
             more.setProperty("small", True)
@@ -317,7 +321,13 @@ class _Card(QWidget):
             more.setToolTip("More actions")
             icons.wear(more, "more")
             more.clicked.connect(lambda: self._menu().popup(more.mapToGlobal(more.rect().bottomLeft())))
-            self._buttons.addWidget(more)
+            self._add(more)
+
+    def _add(self, button: QPushButton) -> None:
+        self._buttons.addWidget(button)
+        # Now, not with the next round of the event loop: a card must not flicker when its actions change.
+        if self.isVisible():
+            button.show()
 
     def _button(self, name: str, label: str) -> QPushButton:
         button = QPushButton(label.replace("&", "&&"), self)

@@ -20,8 +20,13 @@ _ROLES: dict[StateKind, str] = {
 
 
 def state_colour(kind: StateKind) -> QColor:
-    """Return the colour of marks and words of the state, legible on every background."""
+    """Return the colour of the state's words, legible on every background."""
     return theme.colour(_ROLES[kind])
+
+
+def mark_colour(kind: StateKind) -> QColor:
+    """Return the colour of the state's shapes, which are larger than letters and may be livelier."""
+    return theme.colour("idle_mark" if kind == "idle" else f"{_ROLES[kind]}_mark")
 
 
 def state_role(kind: StateKind) -> str:
@@ -31,7 +36,7 @@ def state_role(kind: StateKind) -> str:
 
 def paint_glyph(painter: QPainter, area: QRectF, kind: StateKind, colour: QColor | None = None) -> None:
     """Paint the state's shape into *area*: disc, triangle, cross, ring, hour-glass or diamond."""
-    drawn = colour or state_colour(kind)
+    drawn = colour or mark_colour(kind)
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)

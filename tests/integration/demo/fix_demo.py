@@ -88,11 +88,10 @@ class Program:
 def clear(home, monkeypatch):
     if home.exists():
         monkeypatch.setenv("PGEXPLORER_HOME", str(home))
-        with contextlib.suppress(Exception):
-            found = place.find()
-            watchdog.stop(found.data)
-            shutil.rmtree(found.base, ignore_errors=True)
-            shutil.rmtree(found.sockets, ignore_errors=True)
+        found = place.find()
+        assert watchdog.stop(found.data)
+        shutil.rmtree(found.base)
+        shutil.rmtree(found.sockets, ignore_errors=True)
 
 
 def until(fact, seconds=5.0):

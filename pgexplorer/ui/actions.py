@@ -1,0 +1,62 @@
+"""Actions declared as rows of data: menus, buttons, shortcuts and the keyboard sheet are made from the same rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QPushButton, QWidget
+
+from pgexplorer.ui import icons
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing the user can do: what it is called, how it is reached, what it calls."""
+
+    name: str  # "query.run": its object name; also the key for tests and docs
+    text: str
+    call: Callable[[], object]
+    keys: str = ""
+    icon: str = ""
+    tip: str = ""
+
+    def build(self, owner: QWidget) -> QAction:
+        """Return it as a QAction of *owner*, whose shortcut works wherever in *owner* the focus is."""
+        action = QAction(self.text, owner)
+        action.setObjectName(f"action.{self.name}")
+        if self.icon:
+            icons.wear(action, self.icon)
+        if self.keys:
+            action.setShortcut(QKeySequence(self.keys))
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        tip = self.tip or self.text.replace("&", "").rstrip("…")
+        keys = QKeySequence(self.keys).toString(QKeySequence.SequenceFormat.NativeText)
+        action.setToolTip(f"{tip} ({keys})" if keys else tip)
+        action.triggered.connect(lambda: self.call())  # Qt may pass `checked`: keep it out
+        return action
+
+
+def button(action: QAction, name: str, *, style: str = "", text: str | None = None) -> QPushButton:
+    """Return a push button for *action*, named *name*; *style* is "primary", "danger", "quiet", "small" or two of them.
+
+    It follows the action's state and shortcut hint.
+    """
+    result = QPushButton(action.text() if text is None else text)
+    result.setObjectName(name)
+    result.setIcon(action.icon())
+    for word in style.split():
+        result.setProperty(word, True)
+    plain = action.text().replace("&", "").rstrip("…")
+    result.setAccessibleName(plain)
+    result.setToolTip(action.toolTip())
+    result.setEnabled(action.isEnabled())
+    result.clicked.connect(lambda: action.trigger())
+
+    def follow() -> None:
+        result.setEnabled(action.isEnabled())
+        if not result.property("primary"):
+            result.setIcon(action.icon())
+
+    action.changed.connect(follow)
+    return result

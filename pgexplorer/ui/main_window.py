@@ -1,0 +1,411 @@
+"""The frame: seats the panels, fills the menus with their actions, keeps the layout."""
+
+import base64
+from collections.abc import Callable
+
+from PySide6.QtCore import QByteArray, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QKeySequence
+from PySide6.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QStatusBar,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+from typing_extensions import override
+
+from pgexplorer.db.profile import Environment
+from pgexplorer.db.schema import Relation
+from pgexplorer.jobs import Jobs
+from pgexplorer.server import Server
+from pgexplorer.settings import Settings
+from pgexplorer.ui import icons, theme
+from pgexplorer.ui.actions import Action, button
+from pgexplorer.ui.panel import Panel
+from pgexplorer.ui.panels.connect import ConnectPanel
+from pgexplorer.ui.panels.pool import PoolPanel
+from pgexplorer.ui.panels.query import QueryPanel
+from pgexplorer.ui.panels.schema import SchemaPanel
+from pgexplorer.ui.panels.table import TablePanel
+from pgexplorer.ui.panels.tour import TourPanel
+from pgexplorer.ui.widgets.empty_state import EmptyState
+from pgexplorer.ui.widgets.message_bar import MessageBar
+from pgexplorer.ui.widgets.slot_bar import SlotBar
+from pgexplorer.ui.widgets.states import StateKind
+
+_SCHEMES = {
+    theme.Scheme.SYSTEM: "As the system",
+    theme.Scheme.LIGHT: "Light",
+    theme.Scheme.DARK: "Dark",
+    theme.Scheme.CONTRAST: "High contrast",
+}
+
+
+class MainWindow(QMainWindow):
+    """Two pages: connecting, and exploring a server with its pool in sight. Every wire between panels is here."""
+
+    close_wanted = Signal()
+
+    def __init__(
+        self,
+        server: Server,
+        jobs: Jobs,
+        settings: Settings,
+        connect: ConnectPanel,
+        tour: TourPanel,
+        look: theme.Theme,
+        *,
+        ask: Callable[..., QMessageBox.StandardButton] = QMessageBox.question,
+    ) -> None:
+        super().__init__()
+        self.setObjectName("window")
+        self.setWindowTitle("pgexplorer")
+        self.setWindowIcon(icons.app_icon())
+        self.setMinimumSize(760, 520)
+        self._server = server
+        self._jobs = jobs
+        self._settings = settings
+        self._look = look
+        self._ask = ask
+        self._queries = 0
+        self.connect_panel = connect
+        self.tour = tour
+        self.schema = SchemaPanel(server, jobs)
+        self.pool = PoolPanel(server, jobs)
+        self.tabs = QTabWidget(documentMode=True, tabsClosable=True, movable=True)
+        self.tabs.setObjectName("tabs")
+        self.tabs.setAccessibleName("Tables and SQL")
+        self.tabs.tabCloseRequested.connect(self._close_tab)
+        self.tabs.currentChanged.connect(self._tab_changed)
+        self.message = MessageBar(self)
+        self.message.setObjectName("window.message")
+        self._rows = [
+            Action("window.connect", "Connections…", self.show_connect, "Ctrl+Shift+C", "plug"),
+            Action("window.explore", "Explore", self.show_explore, "Ctrl+Shift+E", "table"),
+            Action("window.disconnect", "Disconnect", server.close, "", "unplug"),
+            Action("window.new_sql", "New SQL", self.new_query, "Ctrl+N", "terminal"),
+            Action(
+                "window.close_tab",
+                "Close the tab",
+                lambda: self._close_tab(self.tabs.currentIndex()),
+                "Ctrl+W",
+                "close",
+            ),
+            Action("window.tour", "Guided tour", self.show_tour, "F1", "book"),
+            Action("window.pool", "Show the pool panel", self._toggle_pool, "Ctrl+Shift+P", "pool"),
+            Action("window.keys", "Keyboard shortcuts", self.show_keys, "Ctrl+/", "help"),
+            Action("window.quit", "Quit", self.close, "Ctrl+Q", "close-all"),
+        ]
+        self._actions = {row.name: row.build(self) for row in self._rows}
+        self.addActions(list(self._actions.values()))
+        self._lay_out()
+        self._fill_menus()
+        self._wire()
+        self._show_state()
+
+    # -- seats --------------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        self.slot_bar = SlotBar()
+        self.slot_bar.setObjectName("pool.bar")
+        self.slot_bar.clicked.connect(self._toggle_pool)
+        self._address = QPushButton("Not connected")
+        self._address.setObjectName("window.address")
+        self._address.setToolTip("Connections…")
+        self._address.clicked.connect(self._actions["window.connect"].trigger)
+        icons.wear(self._address, "database", "accent")
+        bar = QWidget()
+        bar.setProperty("bar", True)
+        bar.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        row = QHBoxLayout(bar)
+        row.setContentsMargins(10, 7, 10, 7)
+        row.setSpacing(6)
+        row.addWidget(self._address)
+        self._top_buttons = [
+            button(self._actions[name], name, style="quiet")
+            for name in ("window.explore", "window.new_sql", "window.tour")
+        ]
+        for each in self._top_buttons:
+            row.addWidget(each)
+        row.addStretch(1)
+        self._look_button = QPushButton()
+        self._look_button.setObjectName("window.look")
+        self._look_button.setProperty("quiet", True)
+        self._look_button.setAccessibleName("Light, dark or high contrast")
+        self._look_button.setToolTip("Light, dark or high contrast")
+        icons.wear(self._look_button, "contrast")
+        self._look_menu = QMenu(self)
+        self._look_button.setMenu(self._look_menu)
+        row.addWidget(self._look_button)
+        row.addWidget(self.slot_bar)
+        self._empty = EmptyState(
+            "table", "Nothing open", "Choose a table on the left, or write SQL.", self._actions["window.new_sql"]
+        )
+        self._centre = QStackedWidget()
+        self._centre.addWidget(self._empty)
+        self._centre.addWidget(self.tabs)
+        middle = QSplitter(Qt.Orientation.Vertical)
+        middle.addWidget(self._centre)
+        middle.addWidget(self.tour)
+        middle.setStretchFactor(0, 1)
+        middle.setStretchFactor(1, 0)
+        middle.setChildrenCollapsible(False)
+        self._middle = middle
+        self._split = QSplitter(Qt.Orientation.Horizontal)
+        for panel in (self.schema, middle, self.pool):
+            self._split.addWidget(panel)
+        self._split.setStretchFactor(1, 1)
+        self._split.setChildrenCollapsible(False)
+        self.schema.setMinimumWidth(190)
+        middle.setMinimumWidth(300)
+        self.pool.setMinimumWidth(340)
+        self._split.setSizes([240, 700, 420])
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.connect_panel)
+        self.pages.addWidget(self._split)
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(bar)
+        column.addWidget(self.message)
+        column.addWidget(self.pages, 1)
+        self.setCentralWidget(whole)
+        status = QStatusBar()
+        status.setSizeGripEnabled(False)
+        self._status_server = _status_label("status.server")
+        self._status_tab = _status_label("status.tab")
+        self._status_mode = _status_label("status.mode")
+        status.addWidget(self._status_server)
+        status.addWidget(self._status_tab, 1)
+        status.addPermanentWidget(self._status_mode)
+        self.setStatusBar(status)
+
+    def _fill_menus(self) -> None:
+        """Fill the menus with the panels' own actions; the same rows make the keyboard sheet."""
+        bar = self.menuBar()
+        file = bar.addMenu("&Server")
+        for name in ("window.connect", "window.explore", "window.disconnect", "window.quit"):
+            file.addAction(self._actions[name])
+        for panel in (self.connect_panel, self.schema, self.pool):
+            menu = bar.addMenu(f"&{panel.TITLE}")
+            menu.addActions(list(panel.actions_by_name.values()))
+        view = bar.addMenu("&View")
+        for name in ("window.new_sql", "window.close_tab", "window.pool"):
+            view.addAction(self._actions[name])
+        looks = view.addMenu("Colours")
+        group = QActionGroup(self)
+        for scheme, words in _SCHEMES.items():
+            action = QAction(words, self, checkable=True, checked=scheme is self._look.scheme())
+            action.setObjectName(f"look.{scheme}")
+            action.triggered.connect(lambda _checked=False, scheme=scheme: self.wear(scheme))
+            group.addAction(action)
+            looks.addAction(action)
+            self._look_menu.addAction(action)
+        help_menu = bar.addMenu("&Help")
+        help_menu.addAction(self._actions["window.tour"])
+        help_menu.addAction(self._actions["window.keys"])
+
+    def _wire(self) -> None:
+        self.schema.table_chosen.connect(self.open_table)
+        self.pool.glance_changed.connect(self._glance)
+        self.tour.outcome_arrived.connect(self.pool.show_outcome)
+        self.tour.closed.connect(self.tour.hide)
+        self._server.opened.connect(self._opened)
+        self._server.swapped.connect(self._show_state)
+        self._server.closed.connect(self._closed)
+        self._server.failed.connect(lambda _error: self.show_connect())
+        self._jobs.unheard.connect(self._unheard)
+
+    # -- pages --------------------------------------------------------------------------------------------------
+
+    def show_connect(self) -> None:
+        """Show the page for connecting."""
+        self.pages.setCurrentWidget(self.connect_panel)
+        self._show_state()
+        self.connect_panel.host.setFocus()
+
+    def show_explore(self) -> None:
+        """Show the server in use."""
+        if self._server.is_open:
+            self.pages.setCurrentWidget(self._split)
+            self._show_state()
+
+    def show_tour(self) -> None:
+        """Show the guided tour under the tabs."""
+        self.show_explore()
+        self.tour.show()
+        total = sum(self._middle.sizes())
+        if self._middle.sizes()[1] < 120:
+            wanted = min(300, max(220, total // 2))
+            self._middle.setSizes([max(0, total - wanted), wanted])
+        self.tour.begin()
+
+    def open_table(self, relation: Relation) -> None:
+        """Open *relation* in a tab, or show the tab where it is open already."""
+        for index in range(self.tabs.count()):
+            panel = self.tabs.widget(index)
+            if isinstance(panel, TablePanel) and panel.relation.oid == relation.oid:
+                self.tabs.setCurrentIndex(index)
+                panel.refresh()
+                return
+        panel = TablePanel(self._server, self._jobs, relation)
+        panel.status_changed.connect(lambda _text: self._tab_changed())
+        self._add_tab(panel, relation.name, "table")
+        panel.refresh()
+
+    def new_query(self) -> QueryPanel:
+        """Open an empty SQL tab."""
+        self._queries += 1
+        panel = QueryPanel(self._server, self._jobs, f"SQL {self._queries}")
+        panel.status_changed.connect(lambda _text: self._tab_changed())
+        self._add_tab(panel, panel.name, "terminal")
+        self.show_explore()
+        panel.editor.setFocus()
+        return panel
+
+    def query_panels(self) -> list[QueryPanel]:
+        """Return the SQL tabs."""
+        panels = (self.tabs.widget(index) for index in range(self.tabs.count()))
+        return [panel for panel in panels if isinstance(panel, QueryPanel)]
+
+    def _add_tab(self, panel: Panel, title: str, icon: str) -> None:
+        # & would become a mnemonic, and a name may hold line breaks.
+        shown = title.replace("&", "&&").replace("\n", "↵")
+        index = self.tabs.addTab(panel, icons.icon(icon, "muted"), shown if len(shown) <= 30 else f"{shown[:29]}…")
+        self.tabs.setCurrentIndex(index)
+        self._centre.setCurrentWidget(self.tabs)
+
+    def _close_tab(self, index: int) -> None:
+        panel = self.tabs.widget(index)
+        if panel is None:
+            return
+        if isinstance(panel, QueryPanel):
+            panel.cancel()
+        self.tabs.removeTab(index)
+        panel.deleteLater()
+        if not self.tabs.count():
+            self._centre.setCurrentWidget(self._empty)
+
+    # -- what it hears ------------------------------------------------------------------------------------------
+
+    def _opened(self) -> None:
+        self.show_explore()
+        for index in range(self.tabs.count()):
+            panel = self.tabs.widget(index)
+            if isinstance(panel, TablePanel):
+                panel.refresh()
+
+    def _closed(self) -> None:
+        self._glance((), "Not connected", "")
+        if not self._server.is_opening:
+            self.show_connect()
+        self._show_state()
+
+    def _glance(self, kinds: tuple[StateKind, ...], text: str, tip: str) -> None:
+        self.slot_bar.set_slots(kinds, text, tip)
+
+    def _tab_changed(self) -> None:
+        panel = self.tabs.currentWidget()
+        text = panel.status if isinstance(panel, TablePanel | QueryPanel) else ""
+        self._status_tab.setText(text)
+
+    def _toggle_pool(self) -> None:
+        self.pool.setVisible(not self.pool.isVisible())
+
+    def _show_state(self) -> None:
+        in_use = self._server.in_use
+        exploring = self.pages.currentWidget() is self._split
+        for name in ("window.explore", "window.new_sql", "window.tour", "window.disconnect", "window.pool"):
+            self._actions[name].setEnabled(in_use is not None)
+        self.slot_bar.setVisible(in_use is not None)
+        if in_use is None:
+            self._address.setText("Not connected")
+            self._status_server.setText("")
+            self._status_mode.setText("")
+            self.setWindowTitle("pgexplorer")
+            return
+        profile, facts = in_use.profile, in_use.facts
+        self._address.setText(profile.title if len(profile.title) <= 48 else f"{profile.title[:47]}…")
+        production = profile.environment is Environment.PRODUCTION
+        self._address.setProperty("danger", production)
+        self._status_server.setText(f"PostgreSQL {facts.version} · {profile.address} · {facts.tls or 'TLS off'}")
+        self._status_mode.setText(
+            f"{profile.environment} · {'read-only' if profile.read_only else 'read-write'} · autocommit"
+        )
+        self.setWindowTitle(f"{profile.title} — pgexplorer")
+        self._tab_changed() if exploring else self._status_tab.setText("")
+
+    def _unheard(self, error: Exception, trace: str) -> None:
+        """Show a failure that no panel asked for: a bug, with its traceback ready to copy; nothing is lost."""
+        self.message.show_message(
+            "error", f"{type(error).__name__}: {error}", trace, "This is a bug of pgexplorer. Nothing was lost."
+        )
+
+    # -- looks and keys -----------------------------------------------------------------------------------------
+
+    def wear(self, scheme: theme.Scheme) -> None:
+        """Dress in *scheme* and remember it."""
+        self._look.set_scheme(scheme)
+        self._settings.prefer("theme", str(scheme))
+
+    def keyboard_rows(self) -> list[tuple[str, str]]:
+        """Return every action that has a shortcut: its words and its keys."""
+        panels = [self.connect_panel, self.schema, self.pool, self.tour, *self.query_panels()[:1]]
+        found = [*self._actions.values(), *(action for panel in panels for action in panel.actions_by_name.values())]
+        native = QKeySequence.SequenceFormat.NativeText
+        return [
+            (action.text().replace("&", "").rstrip("…"), action.shortcut().toString(native))
+            for action in found
+            if not action.shortcut().isEmpty()
+        ]
+
+    def show_keys(self) -> None:
+        """Show the keyboard sheet."""
+        rows = self.keyboard_rows()
+        width = max(len(keys) for _, keys in rows)
+        box = QMessageBox(self)
+        box.setObjectName("window.keys_sheet")
+        box.setWindowTitle("Keyboard shortcuts")
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setFont(theme.mono())
+        box.setText("\n".join(f"{keys.ljust(width)}   {words}" for words, keys in rows))
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    # -- between runs -------------------------------------------------------------------------------------------
+
+    def restore_layout(self) -> None:
+        """Take the size and the splitter of the last run."""
+        if geometry := self._settings.preference("geometry"):
+            self.restoreGeometry(QByteArray(base64.b64decode(geometry, validate=False)))
+        else:
+            screen = QApplication.primaryScreen().availableGeometry()
+            self.resize(min(1400, screen.width() - 40), min(880, screen.height() - 60))
+        if layout := self._settings.preference("layout"):
+            self._split.restoreState(QByteArray(base64.b64decode(layout, validate=False)))
+
+    def _keep_layout(self) -> None:
+        self._settings.prefer("geometry", base64.b64encode(self.saveGeometry().data()).decode())
+        self._settings.prefer("layout", base64.b64encode(self._split.saveState().data()).decode())
+
+    @override
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._keep_layout()
+        event.accept()
+        self.hide()
+        self.close_wanted.emit()
+
+
+def _status_label(name: str) -> QLabel:
+    label = QLabel(textFormat=Qt.TextFormat.PlainText)
+    label.setObjectName(name)
+    return label

@@ -1,0 +1,389 @@
+"""The pool panel: every slot with its holder, the pool's calls by hand, what they did inside, and their Python."""
+
+import time
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+
+from pgexplorer.db.cancel import CANCEL, TERMINATE, signal_backend
+from pgexplorer.jobs import Jobs
+from pgexplorer.pool.by_hand import ByHand, Outcome
+from pgexplorer.pool.slot import Slot, SlotState
+from pgexplorer.pool.stats import PoolStats
+from pgexplorer.server import Server
+from pgexplorer.ui.actions import Action, button
+from pgexplorer.ui.panel import Panel
+from pgexplorer.ui.widgets.code_view import CodeView
+from pgexplorer.ui.widgets.elided_label import ElidedLabel
+from pgexplorer.ui.widgets.empty_state import EmptyState
+from pgexplorer.ui.widgets.flow_layout import FlowLayout
+from pgexplorer.ui.widgets.slot_board import SlotBoard, SlotRow
+from pgexplorer.ui.widgets.states import StateKind
+
+_PULSE = 100  # milliseconds between two looks at the pool's records
+_KINDS: dict[SlotState, StateKind] = {
+    SlotState.IDLE: "idle",
+    SlotState.CHECKED_OUT: "info",
+    SlotState.RUNNING: "good",
+    SlotState.IN_TRANSACTION: "warn",
+    SlotState.FAILED_TRANSACTION: "bad",
+    SlotState.RETURNING: "busy",
+    SlotState.BROKEN: "bad",
+}
+
+
+class PoolPanel(Panel):
+    """The pool as it is, and in a person's hands. By hand nothing is careful: psycopg2 does what it does."""
+
+    TITLE = "Pool"
+    ICON = "pool"
+    glance_changed = Signal(object, str, str)  # state kinds by slot, "2 of 3 in use", a tool tip
+
+    def __init__(self, server: Server, jobs: Jobs) -> None:
+        super().__init__("pool")
+        self._server = server
+        self._jobs = jobs
+        self._busy = 0
+        self._running: set[int] = set()  # pids on which a statement by hand runs
+        self.slots = SlotBoard()
+        self.slots.setObjectName("pool.slots")
+        self.slots.setAccessibleName("Slots of the pool")
+        self.slots.action_wanted.connect(self._slot_action)
+        self.slots.current_changed.connect(lambda _key: self._enable())
+        self.sql = QLineEdit("select * from person")
+        self.sql.setObjectName("pool.sql")
+        self.sql.setAccessibleName("SQL to run on the chosen connection")
+        self.sql.setProperty("mono", True)
+        self.private = CodeView()
+        self.private.setObjectName("pool.private")
+        self.private.setAccessibleName("psycopg2's own bookkeeping before and after")
+        self.code = CodeView()
+        self.code.setObjectName("pool.code")
+        self.code.setAccessibleName("Everything done so far as a Python script")
+        self._class = ElidedLabel()
+        self._class.setProperty("muted", True)
+        self._figures: dict[str, QLabel] = {}
+        self._last = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self._last.setObjectName("pool.last")
+        self._last.setAccessibleName("What the last action did")
+        self._last.setProperty("muted", True)
+        self._add_actions()
+        self.sql.returnPressed.connect(self.action("pool.run").trigger)
+        self._lay_out()
+        self._pulse = QTimer(self, interval=_PULSE)
+        self._pulse.timeout.connect(self._look)
+        server.opened.connect(self._opened)
+        server.swapped.connect(self._opened)
+        server.closed.connect(self._closed)
+        server.opening.connect(lambda _profile: self._whole.hide())
+        self._closed()
+
+    # -- what it offers -----------------------------------------------------------------------------------------
+
+    def _add_actions(self) -> None:
+        chosen = "the chosen connection"
+        self.add_actions(
+            [
+                Action("pool.check_out", "Check out", self._hand(lambda hand: hand.check_out()), "Ctrl+Shift+O", "check-out", "Call getconn() once"),
+                Action("pool.check_in", "Check in", self._on_chosen(lambda hand, pid: hand.check_in(pid)), "Ctrl+Shift+I", "check-in", f"Call putconn() for {chosen}"),
+                Action("pool.return_all", "Return all", self._hand(lambda hand: hand.return_all()), "Ctrl+Shift+R", "return-all", "Call putconn() for every connection out by hand"),
+                Action("pool.exhaust", "Exhaust", self._hand(lambda hand: hand.exhaust()), "Ctrl+Shift+X", "exhaust", "Call getconn() until it raises"),
+                Action("pool.run", "Run", self._run, "", "play", f"Run the statement on {chosen}"),
+                Action("pool.leak", "Leak", self._on_chosen(lambda hand, pid: hand.leak(pid)), "", "leak", f"Drop {chosen} without returning it"),
+                Action("pool.return_twice", "Return twice", self._on_chosen(lambda hand, pid: hand.return_twice(pid)), "", "twice", f"Call putconn() two times for {chosen}"),
+                Action("pool.return_stranger", "Return a stranger", self._hand(lambda hand: hand.return_stranger()), "", "stranger", "Call putconn() with a connection that the pool never made"),
+                Action("pool.close_all", "Close all", self._hand(lambda hand: hand.close_all()), "", "close-all", "Call closeall(): every connection, also those in use"),
+                Action("pool.reopen", "Reopen", self._hand(lambda hand: hand.reopen()), "", "reopen", "Make a new pool with the same limits"),
+            ]
+        )  # fmt: skip
+
+    def _lay_out(self) -> None:
+        title = QLabel("Pool")
+        title.setProperty("heading", 1)
+        head = QHBoxLayout()
+        head.setSpacing(10)
+        head.addWidget(title)
+        head.addWidget(self._class, 1)
+        figures = QHBoxLayout()
+        figures.setSpacing(18)
+        for name in ("in use", "idle", "served", "exhausted", "median wait"):
+            figures.addLayout(self._figure(name))
+        figures.addStretch(1)
+        buttons = FlowLayout()
+        for name, style in (
+            ("pool.check_out", "primary"), ("pool.check_in", ""), ("pool.return_all", ""), ("pool.exhaust", ""),
+        ):  # fmt: skip
+            buttons.addWidget(button(self.action(name), name, style=style))
+        run = QHBoxLayout()
+        run.setSpacing(8)
+        run.addWidget(self.sql, 1)
+        run.addWidget(button(self.action("pool.run"), "pool.run"))
+        mischief = FlowLayout()
+        for name, style in (
+            ("pool.leak", ""), ("pool.return_twice", ""), ("pool.return_stranger", ""), ("pool.close_all", "danger"), ("pool.reopen", ""),
+        ):  # fmt: skip
+            mischief.addWidget(button(self.action(name), name, style=f"small {style}".strip()))
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(14, 12, 14, 14)
+        column.setSpacing(10)
+        column.addLayout(head)
+        column.addLayout(figures)
+        column.addWidget(self.slots)
+        column.addWidget(self.message)
+        column.addLayout(buttons)
+        column.addLayout(run)
+        column.addLayout(mischief)
+        column.addWidget(self._last)
+        for name, view, least in (("Inside psycopg2", self.private, 118), ("As Python", self.code, 170)):
+            label = QLabel(name)
+            label.setProperty("heading", 2)
+            column.addWidget(label)
+            view.setMinimumHeight(least)
+            column.addWidget(view, 1 if view is self.code else 0)
+        self.private.setMaximumHeight(150)
+        scroll = QScrollArea(widgetResizable=True, frameShape=QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inside)
+        self._whole = scroll
+        self._nothing = EmptyState(
+            "pool", "No pool yet", "Connect to a server, and its pool is shown here slot by slot."
+        )
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._whole)
+        outer.addWidget(self._nothing)
+        self.setProperty("surface", True)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+
+    def _figure(self, name: str) -> QGridLayout:
+        figure = self._figures[name] = QLabel("0")
+        figure.setProperty("figure", True)
+        figure.setAccessibleName(name)
+        caption = QLabel(name)
+        caption.setProperty("muted", True)
+        cell = QGridLayout()
+        cell.setVerticalSpacing(0)
+        cell.addWidget(figure, 0, 0)
+        cell.addWidget(caption, 1, 0)
+        return cell
+
+    # -- by hand ------------------------------------------------------------------------------------------------
+
+    def _hand(self, act: Callable[[ByHand], Outcome]) -> Callable[[], None]:
+        """Return what does *act* in a job; while it runs no other action can be begun."""
+
+        def start() -> None:
+            if self._server.in_use is None or self._busy:
+                return
+            hand = self._server.in_use.hand
+            self._busy += 1
+            self._enable()
+            self._jobs.call(lambda: act(hand), name="by hand", done=self.show_outcome, ended=self._acted)
+
+        return start
+
+    def _on_chosen(self, act: Callable[[ByHand, int], Outcome]) -> Callable[[], None]:
+        def start() -> None:
+            if pid := self._chosen():
+                self._hand(lambda hand: act(hand, pid))()
+
+        return start
+
+    def _run(self) -> None:
+        pid, sql = self._chosen(), self.sql.text().strip()
+        if self._server.in_use is None or not pid or not sql or pid in self._running:
+            return
+        if "\0" in sql:
+            self.message.show_message("warning", "The statement holds a NUL character and is not sent.")
+            return
+        hand = self._server.in_use.hand
+        self._running.add(pid)
+        self._enable()
+
+        def ended() -> None:
+            self._running.discard(pid)
+            self._enable()
+
+        # Not one of the actions that exclude each other: a long statement must not keep the person from the rest.
+        self._jobs.call(lambda: hand.run(pid, sql), name="by hand", done=self.show_outcome, ended=ended)
+
+    def _acted(self) -> None:
+        self._busy -= 1
+        # A click on the same button twice is one click: the second lies in the queue when the first has ended.
+        QTimer.singleShot(0, self._enable)
+
+    def show_outcome(self, outcome: Outcome) -> None:
+        """Show what an action by hand did: in words, inside psycopg2, and as Python."""
+        if self._server.in_use is None:
+            return
+        explanation = outcome.explanation
+        self._last.setText(outcome.said)
+        if explanation is None:
+            self.message.clear()
+        else:
+            actions = [] if "closed" not in explanation.title else [("Reopen", self.action("pool.reopen").trigger)]
+            if "exhausted" in explanation.title:
+                actions = [("Return all", self.action("pool.return_all").trigger)]
+            kind = "error" if explanation.bases[0].endswith("PoolError") else "warning"
+            self.message.show_message(
+                kind, explanation.title, f"{explanation.why}\n\n{explanation.facts}", explanation.do, actions
+            )
+        if outcome.columns:
+            self.message.show_message("success", outcome.said, _table(outcome))
+        before, after = outcome.before.lines(), outcome.after.lines()
+        same = before == after
+        lines = ["# nothing changed inside", *after] if same else ["# before", *before, "# after", *after]
+        self.private.set_code("\n".join(lines))
+        self.code.set_code(self._server.in_use.hand.script.text())
+        self._look()
+        if held := self._server.in_use.hand.held():
+            self.slots.select(str(held[-1].pid) if not self._chosen() else self.slots.selected_key())
+        self._enable()
+
+    def _slot_action(self, key: str, wanted: str) -> None:
+        self.slots.select(key)
+        if wanted == "return":
+            self.action("pool.check_in").trigger()
+        elif wanted in {"cancel", "terminate"} and self._server.in_use is not None:
+            side, pid = self._server.side(), int(key)
+            function = CANCEL if wanted == "cancel" else TERMINATE
+            self._jobs.call(lambda: signal_backend(side, pid, function), name=wanted, done=self._signalled)
+
+    def _signalled(self, words: str) -> None:
+        self._last.setText(words)
+
+    # -- what it shows ------------------------------------------------------------------------------------------
+
+    def _opened(self) -> None:
+        assert self._server.in_use is not None
+        hand = self._server.in_use.hand
+        self._nothing.hide()
+        self._whole.show()
+        self.message.clear()
+        self._last.setText("Nothing done by hand yet.")
+        self.private.set_code("")
+        self.code.set_code(hand.script.text())
+        self._jobs.call(
+            hand.pool.insides, name="look inside", done=lambda it: self.private.set_code("\n".join(it.lines()))
+        )
+        self._pulse.start()
+        self._look()
+
+    def _closed(self) -> None:
+        self._pulse.stop()
+        self._whole.hide()
+        self._nothing.show()
+        self.slots.set_rows(())
+        self.glance_changed.emit((), "Not connected", "")
+        self._enable()
+
+    def _look(self) -> None:
+        """Draw the records of the moment. Nothing here asks a connection or waits for a lock held over the network."""
+        if self._server.in_use is None:
+            return
+        pool = self._server.in_use.pool
+        slots, stats = pool.slots(), pool.stats()
+        now = time.monotonic()
+        by_hand = {held.pid for held in self._server.in_use.hand.held()}
+        self.slots.set_rows([_row(slot, now, is_mine=slot.pid in by_hand) for slot in slots])
+        self._class.setText(f"{pool.kind} · min {pool.minconn} · max {pool.maxconn}")
+        for name, text in (
+            ("in use", f"{stats.used}"),
+            ("idle", f"{stats.idle}"),
+            ("served", f"{stats.served:,}"),
+            ("exhausted", f"{stats.exhausted:,}"),
+            ("median wait", _milliseconds(stats.wait_median)),
+        ):
+            if self._figures[name].text() != text:
+                self._figures[name].setText(text)
+        kinds = [_KINDS[slot.state] for slot in slots]
+        self.glance_changed.emit(tuple(kinds), _glance(stats), _tip(slots, stats))
+        self._enable()
+
+    def _chosen(self) -> int:
+        """Return the pid of the chosen connection when it is out by hand; else of the newest that is; else 0."""
+        if self._server.in_use is None:
+            return 0
+        mine = [held.pid for held in self._server.in_use.hand.held()]
+        key = self.slots.selected_key()
+        if key and int(key) in mine:
+            return int(key)
+        return mine[-1] if mine else 0
+
+    def _enable(self) -> None:
+        in_use = self._server.in_use
+        ready = in_use is not None and not self._busy
+        closed = in_use is not None and in_use.pool.stats().is_closed
+        chosen = self._chosen()
+        rests = chosen not in self._running
+        for name, usable in (
+            ("pool.check_out", ready),
+            ("pool.exhaust", ready),
+            ("pool.return_all", ready),
+            ("pool.return_stranger", ready),
+            ("pool.close_all", ready),
+            ("pool.reopen", ready and closed),
+            ("pool.check_in", ready and bool(chosen)),
+            ("pool.leak", ready and bool(chosen) and rests),
+            ("pool.return_twice", ready and bool(chosen) and rests),
+            ("pool.run", in_use is not None and bool(chosen) and rests),
+        ):
+            if self.action(name).isEnabled() != usable:
+                self.action(name).setEnabled(usable)
+
+
+def _row(slot: Slot, now: float, *, is_mine: bool) -> SlotRow:
+    actions: list[tuple[str, str]] = [("return", "Return")] if is_mine else []
+    if slot.state is SlotState.RUNNING:
+        actions.append(("cancel", "Cancel"))
+    actions.append(("terminate", "Terminate the backend"))
+    holder = "nobody: leaked" if slot.leaked else slot.holder
+    held = _clock(slot.held_for(now)) if slot.held_since else ""
+    return SlotRow(
+        key=str(slot.pid),
+        number=slot.number,
+        pid=str(slot.pid),
+        state="leaked" if slot.leaked else str(slot.state),
+        state_kind="bad" if slot.leaked else _KINDS[slot.state],
+        holder=holder,
+        sql=slot.sql if slot.is_out else "",
+        held=held,
+        actions=tuple(actions),
+    )
+
+
+def _glance(stats: PoolStats) -> str:
+    return "Pool closed" if stats.is_closed else f"{stats.used} of {stats.maxconn} in use"
+
+
+def _tip(slots: tuple[Slot, ...], stats: PoolStats) -> str:
+    if stats.is_closed:
+        return "The pool is closed. Reopen it in the pool panel."
+    who = [f"#{slot.number}  {slot.state}  {slot.holder}" for slot in slots if slot.is_out]
+    free = stats.maxconn - stats.used
+    lines = [f"{stats.size} connections are open on the server, {stats.maxconn} at most; {free} can be checked out."]
+    return "\n".join([*lines, *who])
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.2g} ms" if seconds < 0.1 else f"{seconds * 1000:,.0f} ms"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes:02}:{rest:04.1f}"
+
+
+def _table(outcome: Outcome) -> str:
+    """Lay the rows of a statement run by hand out in columns of text."""
+    cells = [
+        [*outcome.columns],
+        *[["NULL" if value is None else str(value)[:40] for value in row] for row in outcome.rows],
+    ]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(outcome.columns))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )

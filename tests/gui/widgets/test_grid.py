@@ -1,0 +1,172 @@
+"""The calm table."""
+
+import pytest
+from PySide6.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, Qt
+from PySide6.QtGui import QGuiApplication
+
+from pgexplorer.ui import theme
+from pgexplorer.ui.widgets.grid import CopyRole, Grid, NullRole
+
+pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
+
+NOWHERE = QModelIndex()
+
+
+class Values(QAbstractTableModel):
+    def __init__(self, rows, heads, whole=None):
+        super().__init__()
+        self.rows = rows
+        self.heads = heads
+        self.whole = whole or {}
+        self.asked = set()
+
+    def rowCount(self, parent=NOWHERE):
+        return len(self.rows)
+
+    def columnCount(self, parent=NOWHERE):
+        return len(self.heads)
+
+    def headerData(self, section, orientation, role=Qt.ItemDataRole.DisplayRole):
+        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
+            return self.heads[section]
+        return None
+
+    def data(self, index, role=Qt.ItemDataRole.DisplayRole):
+        value = self.rows[index.row()][index.column()]
+        self.asked.add(index.row())
+        if role == Qt.ItemDataRole.DisplayRole:
+            return "NULL" if value is None else value
+        if role == NullRole:
+            return value is None
+        if role == CopyRole:
+            return self.whole.get((index.row(), index.column()))
+        return None
+
+
+@pytest.fixture
+def grid(qapp, qtbot):
+    theme.apply(qapp, theme.Scheme.LIGHT)
+    view = Grid()
+    qtbot.addWidget(view)
+    view.resize(600, 300)
+    return view
+
+
+def show(grid, rows, heads=("id\nbigint", "name\ntext"), whole=None):
+    model = Values(rows, heads, whole)
+    model.setParent(grid)
+    grid.setModel(model)
+    grid.show()
+    return model
+
+
+def test_that_the_selection_is_copied_as_values_between_tabs(grid, qtbot):
+    show(grid, [("1", "a"), ("2", None), ("3", "c")])
+    grid.selectAll()
+    qtbot.keyClick(grid, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QGuiApplication.clipboard().text() == "1\ta\n2\t\n3\tc"
+
+
+def test_that_copied_values_with_tabs_lines_and_quotes_are_quoted(grid):
+    show(grid, [("a\tb", 'say "x"'), ("c\nd", "plain")])
+    grid.selectAll()
+    assert grid.copy_selection()
+    assert QGuiApplication.clipboard().text() == '"a\tb"\t"say ""x"""\n"c\nd"\tplain'
+
+
+def test_that_the_whole_value_is_copied_where_the_screen_shows_less(grid):
+    show(grid, [("1", "long…")], whole={(0, 1): "long and longer"})
+    grid.selectAll()
+    grid.copy_selection()
+    assert QGuiApplication.clipboard().text() == "1\tlong and longer"
+
+
+def test_that_scattered_cells_keep_their_places_when_copied(grid):
+    model = show(grid, [("1", "a"), ("2", "b"), ("3", "c")])
+    chosen = QItemSelection(model.index(0, 0), model.index(0, 0))
+    chosen.merge(QItemSelection(model.index(2, 1), model.index(2, 1)), QItemSelectionModel.SelectionFlag.Select)
+    grid.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+    grid.copy_selection()
+    assert QGuiApplication.clipboard().text() == "1\t\n\tc"
+
+
+def test_that_a_copy_too_large_for_the_clipboard_is_refused_aloud(grid, qtbot):
+    show(grid, [("1", "a")] * 300_000)
+    grid.selectAll()
+    with qtbot.waitSignal(grid.copy_refused) as refusal:
+        assert not grid.copy_selection()
+    assert refusal.args == [600_000]
+
+
+def test_that_nothing_selected_copies_nothing(grid):
+    QGuiApplication.clipboard().setText("before")
+    show(grid, [("1", "a")])
+    grid.clearSelection()
+    assert not grid.copy_selection()
+    assert QGuiApplication.clipboard().text() == "before"
+
+
+def test_that_a_value_of_several_lines_is_shown_as_one(grid):
+    show(grid, [("1", "a\nb\r\nc")])
+    assert grid.itemDelegate().displayText("a\nb\r\nc", None) == "a↵b↵c"
+
+
+def test_that_columns_are_as_wide_as_their_values_within_limits(grid):
+    show(grid, [("1", "a" * 20), ("2", "x" * 5000)])
+    assert 60 <= grid.columnWidth(0) < grid.columnWidth(1) <= 320
+
+
+def test_that_only_the_first_rows_are_measured(grid):
+    model = Values([("1", "a")] * 100_000, ("id", "name"))
+    model.setParent(grid)
+    grid.setModel(model)
+    assert max(model.asked) < 100
+
+
+def test_that_columns_are_fitted_when_the_first_rows_come(grid):
+    model = show(grid, [])
+    model.beginInsertRows(QModelIndex(), 0, 0)
+    model.rows = [("1", "a rather long value")]
+    model.endInsertRows()
+    fitted = grid.columnWidth(1)
+    assert fitted > 120
+    grid.setColumnWidth(1, 77)
+    model.beginInsertRows(QModelIndex(), 1, 1)
+    model.rows.append(("2", "another rather long value"))
+    model.endInsertRows()
+    assert grid.columnWidth(1) == 77
+
+
+def test_that_a_head_has_room_for_the_name_and_the_type(grid):
+    show(grid, [("1", "a")], heads=("a_rather_long_column_name\ntext", "x\ntimestamp with time zone"))
+    header = grid.horizontalHeader()
+    assert header.height() >= 2 * grid.fontMetrics().height()
+    for column in (0, 1):
+        assert grid.columnWidth(column) >= header.wanted_width(column)
+
+
+def test_that_null_is_painted_otherwise_than_the_word(grid, qapp):
+    show(grid, [("NULL", None)], heads=("a", "b"))
+    grid.setColumnWidth(0, 90)
+    grid.setColumnWidth(1, 90)
+    grid.clearSelection()
+    grid.setCurrentIndex(QModelIndex())
+    qapp.processEvents()
+    pictures = []
+    for column in (0, 1):
+        area = grid.visualRect(grid.model().index(0, column))
+        pictures.append(grid.viewport().grab(area).toImage())
+    assert pictures[0] != pictures[1]
+
+
+def test_that_rows_are_of_one_height_whatever_is_in_them(grid):
+    show(grid, [("1", "a\n" * 50), ("2", "b")])
+    assert grid.rowHeight(0) == grid.rowHeight(1) == grid.verticalHeader().defaultSectionSize()
+    assert 22 <= grid.rowHeight(0) <= 28
+
+
+def test_that_a_view_without_a_model_can_do_everything(grid):
+    assert not grid.copy_selection()
+    grid.fit_columns()
+    grid.setModel(None)
+    grid.grab()
