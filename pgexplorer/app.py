@@ -11,11 +11,11 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 
-from PySide6.QtCore import QEvent, QMessageLogContext, QObject, QTimer, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QMessageLogContext, QObject, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from pgexplorer.db.profile import Profile
@@ -235,7 +235,7 @@ def _catch_bugs(window: MainWindow) -> None:
 
 
 @contextlib.contextmanager
-def _signals_heard(application: Application) -> "Iterator[None]":
+def _signals_heard(application: Application) -> Generator[None]:
     """Let SIGINT and SIGTERM close the window: Python hears a signal only when its own code runs."""
 
     def close(_number: int, _frame: FrameType | None) -> None:

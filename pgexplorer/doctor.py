@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -118,11 +119,11 @@ def _needed_for(display: "_Display") -> Iterator[Sequence[Library]]:
         yield WAYLAND_LIBRARIES
 
 
-def _pyside_trouble() -> str:
+def _pyside_trouble(python: tuple[int, ...] = sys.version_info[:2]) -> str:
     version = _pyside_version()
     if version is None:
         return "PySide6 is not installed. Install it with: pip install pgexplorer"
-    if version == "6.12.0" and sys.version_info < (3, 12):
+    if version == "6.12.0" and python < (3, 12):
         return "PySide6 6.12.0 aborts Python 3.10 and 3.11. Install another with: pip install 'PySide6-Essentials<6.12'"
     return ""
 
@@ -253,10 +254,18 @@ def _lets_us_in() -> bool:
     xcb.xcb_connect.restype = ctypes.c_void_p
     xcb.xcb_connect.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
     xcb.xcb_connection_has_error.argtypes = xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
-    link = xcb.xcb_connect(None, None)
-    refused = bool(xcb.xcb_connection_has_error(link))
-    xcb.xcb_disconnect(link)
-    return not refused
+    let_in: list[bool] = []
+
+    def ask() -> None:
+        link = xcb.xcb_connect(None, None)
+        let_in.append(not xcb.xcb_connection_has_error(link))
+        xcb.xcb_disconnect(link)
+
+    # On a thread, because a display that takes the connection and then says nothing is waited for without an end.
+    asking = threading.Thread(target=ask, name="ask the display", daemon=True)
+    asking.start()
+    asking.join(_REACHED_WITHIN)
+    return any(let_in)
 
 
 # -- the report ------------------------------------------------------------------------------------------------------
@@ -344,8 +353,8 @@ def _libpq() -> Check:
         from psycopg2.extensions import libpq_version
     except ImportError as error:
         return Check("psycopg2", State.BAD, str(error), "pip install psycopg2-binary")
-    version, number = psycopg2.__version__.partition(" ")[0], libpq_version()
-    said = f"{version} with libpq {number // 10000}.{number % 10000}"
+    version, number = str(getattr(psycopg2, "__version__", "")), libpq_version()
+    said = f"{version.partition(' ')[0]} with libpq {number // 10000}.{number % 10000}"
     if number < _WANTED_LIBPQ:
         fix = "pip install --upgrade psycopg2-binary"
         return Check("psycopg2", State.WARNING, f"{said}; 17.11 or newer is wanted", fix)

@@ -201,6 +201,7 @@ def furnish(place: Place, port: int, known: Keys, *, fresh: bool) -> None:
         try:
             with ours.cursor() as cursor:  # one simple query is one transaction: person is there whole or not at all
                 cursor.execute(assets.text("sql/person.sql"))
+                cursor.execute("analyze person")
         finally:
             ours.close()
 

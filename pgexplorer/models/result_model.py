@@ -9,6 +9,7 @@ from typing_extensions import override
 from pgexplorer.db.values import Column, Row, byte_size
 
 Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
 NULL_ROLE = Qt.ItemDataRole.UserRole + 1  # True for NULL; the grid asks for the same number
 COPY_ROLE = Qt.ItemDataRole.UserRole + 2  # the whole value where DisplayRole shortens it
 _LONGEST = 1_000  # characters shown of a cell
@@ -54,11 +55,11 @@ class ResultModel(QAbstractTableModel):
         return self._columns
 
     @override
-    def rowCount(self, parent: Index = QModelIndex()) -> int:
+    def rowCount(self, parent: Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(self._rows)
 
     @override
-    def columnCount(self, parent: Index = QModelIndex()) -> int:
+    def columnCount(self, parent: Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(self._columns)
 
     @override

@@ -10,6 +10,7 @@ from pgexplorer.db.schema import Kind, Relation, TableColumn
 from pgexplorer.db.values import human_count
 
 Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
 ICON_ROLE = Qt.ItemDataRole.UserRole + 3  # the icon's name
 MUTED_ROLE = Qt.ItemDataRole.UserRole + 4  # what stands behind the name, muted
 RELATION_ROLE = Qt.ItemDataRole.UserRole + 5  # the Relation of a table's node
@@ -86,7 +87,7 @@ class SchemaModel(QAbstractItemModel):
         return QModelIndex()
 
     @override
-    def index(self, row: int, column: int, parent: Index = QModelIndex()) -> QModelIndex:
+    def index(self, row: int, column: int, parent: Index = _ROOT) -> QModelIndex:
         if not self.hasIndex(row, column, parent):
             return QModelIndex()
         return self.createIndex(row, column, self._node(parent).children[row])
@@ -97,15 +98,15 @@ class SchemaModel(QAbstractItemModel):
         return QModelIndex() if above is None or above is self._root else self._index(above)
 
     @override
-    def rowCount(self, parent: Index = QModelIndex()) -> int:
+    def rowCount(self, parent: Index = _ROOT) -> int:
         return len(self._node(parent).children)
 
     @override
-    def columnCount(self, parent: Index = QModelIndex()) -> int:
+    def columnCount(self, parent: Index = _ROOT) -> int:
         return 1
 
     @override
-    def hasChildren(self, parent: Index = QModelIndex()) -> bool:
+    def hasChildren(self, parent: Index = _ROOT) -> bool:
         node = self._node(parent)
         return bool(node.children) or not node.is_filled
 

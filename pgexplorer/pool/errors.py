@@ -25,15 +25,11 @@ class Explanation:
     @property
     def facts(self) -> str:
         """The exception's class, message, bases and SQLSTATE, a line each."""
-        return "\n".join(
-            (
-                f"class     {self.bases[0]}",
-                f"message   {self.message}",
-                f"MRO       {' › '.join(self.bases)}",
-                f"SQLSTATE  {self.sqlstate or 'none: the pool raised it, the server was never asked'}"
-                if self.bases[0].endswith("PoolError")
-                else f"SQLSTATE  {self.sqlstate or 'none'}",
-            )
+        from_pool = self.bases[0].endswith("PoolError")
+        none = "none (the server was not asked)" if from_pool else "none"
+        bases = " › ".join(base.rpartition(".")[2] for base in self.bases)
+        return (
+            f"class     {self.bases[0]}\nmessage   {self.message}\nMRO       {bases}\nSQLSTATE  {self.sqlstate or none}"
         )
 
 
@@ -61,7 +57,7 @@ def _reason(error: BaseException, message: str, stats: PoolStats, slots: Sequenc
     if isinstance(error, PoolError):
         if "exhausted" in message:
             who = holders(slots)
-            held = f" Held by {who}." if who else ""
+            held = f" Out: {who}." if who else ""
             count = "The one connection is" if stats.maxconn == 1 else f"All {stats.maxconn} connections are"
             return (
                 f"{count} checked out.{held} psycopg2 does not wait: when as many are out as maxconn allows, "

@@ -27,35 +27,43 @@ class Action:
         action.setObjectName(f"action.{self.name}")
         if self.icon:
             icons.wear(action, self.icon)
+            action.setProperty("icon_name", self.icon)
         if self.keys:
             action.setShortcut(QKeySequence(self.keys))
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         tip = self.tip or self.text.replace("&", "").rstrip("…")
         keys = QKeySequence(self.keys).toString(QKeySequence.SequenceFormat.NativeText)
         action.setToolTip(f"{tip} ({keys})" if keys else tip)
-        action.triggered.connect(lambda: self.call())  # Qt may pass `checked`: keep it out
+        action.triggered.connect(lambda: self.call())  # noqa: PLW0108  (Qt may pass `checked`: keep it out)
         return action
 
 
-def button(action: QAction, name: str, *, style: str = "", text: str | None = None) -> QPushButton:
+def button(
+    action: QAction, name: str, *, style: str = "", text: str | None = None, has_icon: bool = True
+) -> QPushButton:
     """Return a push button for *action*, named *name*; *style* is "primary", "danger", "quiet", "small" or two of them.
 
     It follows the action's state and shortcut hint.
     """
     result = QPushButton(action.text() if text is None else text)
     result.setObjectName(name)
-    result.setIcon(action.icon())
     for word in style.split():
         result.setProperty(word, True)
+    is_primary = "primary" in style.split()
+    name_of_icon = str(action.property("icon_name") or "")
+    if is_primary and name_of_icon:
+        icons.wear(result, name_of_icon, "accent_text")
+    elif has_icon:
+        result.setIcon(action.icon())
     plain = action.text().replace("&", "").rstrip("…")
     result.setAccessibleName(plain)
     result.setToolTip(action.toolTip())
     result.setEnabled(action.isEnabled())
-    result.clicked.connect(lambda: action.trigger())
+    result.clicked.connect(lambda: action.trigger())  # noqa: PLW0108
 
     def follow() -> None:
         result.setEnabled(action.isEnabled())
-        if not result.property("primary"):
+        if has_icon and not is_primary:
             result.setIcon(action.icon())
 
     action.changed.connect(follow)

@@ -152,22 +152,18 @@ class MainWindow(QMainWindow):
         self._centre = QStackedWidget()
         self._centre.addWidget(self._empty)
         self._centre.addWidget(self.tabs)
-        middle = QSplitter(Qt.Orientation.Vertical)
-        middle.addWidget(self._centre)
-        middle.addWidget(self.tour)
-        middle.setStretchFactor(0, 1)
-        middle.setStretchFactor(1, 0)
-        middle.setChildrenCollapsible(False)
-        self._middle = middle
-        self._split = QSplitter(Qt.Orientation.Horizontal)
-        for panel in (self.schema, middle, self.pool):
-            self._split.addWidget(panel)
-        self._split.setStretchFactor(1, 1)
-        self._split.setChildrenCollapsible(False)
-        self.schema.setMinimumWidth(190)
-        middle.setMinimumWidth(300)
+        # The tour lies under the schema and the tabs: the pool, on which it works, stays in sight whole.
+        self._browse = _splitter(Qt.Orientation.Horizontal, self.schema, self._centre)
+        self._middle = _splitter(Qt.Orientation.Vertical, self._browse, self.tour)
+        self._split = _splitter(Qt.Orientation.Horizontal, self._middle, self.pool)
+        self._browse.setStretchFactor(1, 1)
+        self._middle.setStretchFactor(0, 1)
+        self._split.setStretchFactor(0, 1)
+        self.schema.setMinimumWidth(170)
+        self._centre.setMinimumWidth(280)
         self.pool.setMinimumWidth(340)
-        self._split.setSizes([240, 700, 420])
+        self._browse.setSizes([230, 700])
+        self._split.setSizes([930, 420])
         self.pages = QStackedWidget()
         self.pages.addWidget(self.connect_panel)
         self.pages.addWidget(self._split)
@@ -222,7 +218,7 @@ class MainWindow(QMainWindow):
         self._server.opened.connect(self._opened)
         self._server.swapped.connect(self._show_state)
         self._server.closed.connect(self._closed)
-        self._server.failed.connect(lambda _error: self.show_connect())
+        self._server.failed.connect(self._failed)
         self._jobs.unheard.connect(self._unheard)
 
     # -- pages --------------------------------------------------------------------------------------------------
@@ -258,7 +254,7 @@ class MainWindow(QMainWindow):
                 panel.refresh()
                 return
         panel = TablePanel(self._server, self._jobs, relation)
-        panel.status_changed.connect(lambda _text: self._tab_changed())
+        panel.status_changed.connect(self._tab_changed)
         self._add_tab(panel, relation.name, "table")
         panel.refresh()
 
@@ -266,7 +262,7 @@ class MainWindow(QMainWindow):
         """Open an empty SQL tab."""
         self._queries += 1
         panel = QueryPanel(self._server, self._jobs, f"SQL {self._queries}")
-        panel.status_changed.connect(lambda _text: self._tab_changed())
+        panel.status_changed.connect(self._tab_changed)
         self._add_tab(panel, panel.name, "terminal")
         self.show_explore()
         panel.editor.setFocus()
@@ -310,10 +306,13 @@ class MainWindow(QMainWindow):
             self.show_connect()
         self._show_state()
 
+    def _failed(self, _error: Exception) -> None:
+        self.show_connect()
+
     def _glance(self, kinds: tuple[StateKind, ...], text: str, tip: str) -> None:
         self.slot_bar.set_slots(kinds, text, tip)
 
-    def _tab_changed(self) -> None:
+    def _tab_changed(self, _news: object = None) -> None:
         panel = self.tabs.currentWidget()
         text = panel.status if isinstance(panel, TablePanel | QueryPanel) else ""
         self._status_tab.setText(text)
@@ -392,10 +391,16 @@ class MainWindow(QMainWindow):
             self.resize(min(1400, screen.width() - 40), min(880, screen.height() - 60))
         if layout := self._settings.preference("layout"):
             self._split.restoreState(QByteArray(base64.b64decode(layout, validate=False)))
+        if layout := self._settings.preference("layout.browse"):
+            self._browse.restoreState(QByteArray(base64.b64decode(layout, validate=False)))
 
     def _keep_layout(self) -> None:
-        self._settings.prefer("geometry", base64.b64encode(self.saveGeometry().data()).decode())
-        self._settings.prefer("layout", base64.b64encode(self._split.saveState().data()).decode())
+        for name, state in (
+            ("geometry", self.saveGeometry()),
+            ("layout", self._split.saveState()),
+            ("layout.browse", self._browse.saveState()),
+        ):
+            self._settings.prefer(name, base64.b64encode(state.data()).decode())
 
     @override
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -403,6 +408,14 @@ class MainWindow(QMainWindow):
         event.accept()
         self.hide()
         self.close_wanted.emit()
+
+
+def _splitter(way: Qt.Orientation, *widgets: QWidget) -> QSplitter:
+    splitter = QSplitter(way)
+    for widget in widgets:
+        splitter.addWidget(widget)
+    splitter.setChildrenCollapsible(False)
+    return splitter
 
 
 def _status_label(name: str) -> QLabel:

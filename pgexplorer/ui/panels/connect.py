@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QCompleter,
-    QDoubleSpinBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -18,7 +17,6 @@ from PySide6.QtWidgets import (
     QListView,
     QMessageBox,
     QScrollArea,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -35,11 +33,13 @@ from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.panel import Panel
 from pgexplorer.ui.widgets.name_delegate import NameDelegate
 from pgexplorer.ui.widgets.password_edit import PasswordEdit
+from pgexplorer.ui.widgets.spin_box import DoubleSpinBox, SpinBox
 
 _ICON_ROLE = Qt.ItemDataRole.UserRole + 3
 _MUTED_ROLE = Qt.ItemDataRole.UserRole + 4
 _WHEN_ALL_OUT = "Raises PoolError at once: psycopg2 does not wait"
 _Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +86,13 @@ class ConnectPanel(Panel):
         self.profiles.setModel(self.entries)
         self.profiles.setSpacing(2)
         self.profiles.setItemDelegate(NameDelegate(self.profiles, _ICON_ROLE, _MUTED_ROLE, two_lines=True))
-        self.profiles.selectionModel().currentChanged.connect(lambda index, _before: self._choose(index))
-        self.profiles.doubleClicked.connect(lambda _index: self.open())
+        self.profiles.selectionModel().currentChanged.connect(self._choose)
+        self.profiles.doubleClicked.connect(self.open)
         self.add_actions(
             [
                 Action("connect.open", "Connect", self.open, "Ctrl+Return", "plug", "Open the pool"),
-                Action("connect.test", "Test connection", self.test, "Ctrl+T", "heart-pulse", "Connect once and report each stage"),
-                Action("connect.save", "Save", self.save, "Ctrl+S", "save", "Remember this connection, without its password"),
+                Action("connect.test", "Test connection", self.test, "Ctrl+T", "heart-pulse", "Connect once and close"),
+                Action("connect.save", "Save", self.save, "Ctrl+S", "save", "Remember it, without its password"),
                 Action("connect.delete", "Forget", self.forget, "", "trash", "Remove this connection from the list"),
                 Action("connect.new", "New", self.new, "Ctrl+N", "plus", "An empty form"),
             ]
@@ -145,7 +145,7 @@ class ConnectPanel(Panel):
         self.statement_timeout = self._field(
             "statement_timeout",
             "Statement timeout",
-            QDoubleSpinBox(decimals=1, maximum=86400, suffix=" s", specialValueText="none"),
+            DoubleSpinBox(decimals=1, maximum=86400, suffix=" s", specialValueText="none"),
         )
         self.statement_timeout.valueChanged.connect(self._changed)
         self.keep_password = self._check("keep_password", "Keep the password in the system keyring")
@@ -160,7 +160,8 @@ class ConnectPanel(Panel):
         label = QLabel(words)
         label.setProperty("muted", True)
         label.setBuddy(widget)
-        note = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText, visible=False)
+        note = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        note.hide()
         note.setProperty("state", "bad")
         note.setObjectName(f"connect.{name}.note")
         self._labels[name], self._notes[name], self._fields[name] = label, note, widget
@@ -173,8 +174,8 @@ class ConnectPanel(Panel):
         combo.currentIndexChanged.connect(self._changed)
         return combo
 
-    def _spin(self, name: str, words: str) -> QSpinBox:
-        spin: QSpinBox = self._field(name, words, QSpinBox(maximum=9999))
+    def _spin(self, name: str, words: str) -> SpinBox:
+        spin: SpinBox = self._field(name, words, SpinBox(maximum=9999))
         spin.valueChanged.connect(self._changed)
         return spin
 
@@ -248,7 +249,7 @@ class ConnectPanel(Panel):
         column.addLayout(pool)
         column.addWidget(self.summary)
         column.addStretch(1)
-        scroll = QScrollArea(widgetResizable=True, frameShape=QFrame.Shape.NoFrame)
+        scroll = QScrollArea(widgetResizable=True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inside)
         feet = QHBoxLayout()
@@ -300,7 +301,7 @@ class ConnectPanel(Panel):
         cell.addStretch(1)
         return cell
 
-    def _show_more(self, shown: bool) -> None:  # noqa: FBT001
+    def _show_more(self, shown: bool) -> None:
         self._more_box.setVisible(shown)
 
     # -- profile and form ---------------------------------------------------------------------------------------
@@ -453,7 +454,7 @@ class ConnectPanel(Panel):
             entries.append(_Entry(profile.title, detail, icon, profile))
         self.entries.set_entries(entries)
 
-    def _choose(self, index: QModelIndex) -> None:
+    def _choose(self, index: QModelIndex, _before: object = None) -> None:
         entry = self.entries.entry(index.row())
         self.action("connect.delete").setEnabled(entry is not None and entry.profile is not None)
         if entry is None:
@@ -474,7 +475,7 @@ class ConnectPanel(Panel):
 
     # -- what it does -------------------------------------------------------------------------------------------
 
-    def open(self) -> None:
+    def open(self, _index: object = None) -> None:
         """Open the pool as the form says; while that is under way, stop it."""
         if self._server.is_opening:
             self._server.give_up_opening()
@@ -544,9 +545,7 @@ class ConnectPanel(Panel):
         entry = self.entries.entry(self.profiles.currentIndex().row())
         if entry is None or entry.profile is None:
             return
-        answer = self._ask(
-            self, "Forget this connection?", f"{entry.title} leaves the list, and its password the keyring."
-        )
+        answer = self._ask(self, "Forget this connection?", f"{entry.title} leaves the list.")
         if answer == QMessageBox.StandardButton.Yes:
             self._settings.remove(entry.profile)
             address = entry.profile.address
@@ -617,8 +616,9 @@ class ConnectPanel(Panel):
             actions.append((f"Create {profile.dbname}", lambda: self._create(profile)))
         if "authentication method requirement" in str(error):
             actions.append(("Allow it for this server", self._allow_weak))
-        detail = "\n".join(part for part in (words.detail, stages) if part)
-        self.message.show_message("error", words.heading, detail, words.hint, actions)
+        self.message.show_message(
+            "error", words.heading, "\n".join(filter(None, (words.detail, stages))), words.hint, actions
+        )
 
     def _allow_weak(self) -> None:
         self.more.setChecked(True)
@@ -628,9 +628,8 @@ class ConnectPanel(Panel):
 
     def _create(self, profile: Profile) -> None:
         def done(_nothing: object) -> None:
-            self.message.show_message(
-                "success", f"The database {profile.dbname} was created.", "", "", [("Connect", self.open)]
-            )
+            title = f"The database {profile.dbname} was created."
+            self.message.show_message("success", title, actions=[("Connect", self.open)])
 
         def failed(error: Exception) -> None:
             words = describe(error)
@@ -659,7 +658,7 @@ class _Entries(QAbstractListModel):
         return self._entries[row] if 0 <= row < len(self._entries) else None
 
     @override
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:
+    def rowCount(self, parent: _Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(self._entries)
 
     @override
@@ -685,5 +684,4 @@ def _card() -> QFrame:
 
 
 def _stages(stages: list[Stage]) -> str:
-    width = max((len(stage.name) for stage in stages), default=0)
-    return "\n".join(f"{stage.name.ljust(width)}  {stage.took_s * 1000:8.1f} ms" for stage in stages)
+    return " · ".join(f"{stage.name} {stage.took_s * 1000:.1f} ms" for stage in stages)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from pgexplorer.db.cancel import CANCEL, TERMINATE, signal_backend
 from pgexplorer.jobs import Jobs
@@ -50,7 +50,7 @@ class PoolPanel(Panel):
         self.slots.setObjectName("pool.slots")
         self.slots.setAccessibleName("Slots of the pool")
         self.slots.action_wanted.connect(self._slot_action)
-        self.slots.current_changed.connect(lambda _key: self._enable())
+        self.slots.current_changed.connect(self._enable)
         self.sql = QLineEdit("select * from person")
         self.sql.setObjectName("pool.sql")
         self.sql.setAccessibleName("SQL to run on the chosen connection")
@@ -76,27 +76,29 @@ class PoolPanel(Panel):
         server.opened.connect(self._opened)
         server.swapped.connect(self._opened)
         server.closed.connect(self._closed)
-        server.opening.connect(lambda _profile: self._whole.hide())
+        server.opening.connect(self._opening)
         self._closed()
 
     # -- what it offers -----------------------------------------------------------------------------------------
 
     def _add_actions(self) -> None:
-        chosen = "the chosen connection"
-        self.add_actions(
-            [
-                Action("pool.check_out", "Check out", self._hand(lambda hand: hand.check_out()), "Ctrl+Shift+O", "check-out", "Call getconn() once"),
-                Action("pool.check_in", "Check in", self._on_chosen(lambda hand, pid: hand.check_in(pid)), "Ctrl+Shift+I", "check-in", f"Call putconn() for {chosen}"),
-                Action("pool.return_all", "Return all", self._hand(lambda hand: hand.return_all()), "Ctrl+Shift+R", "return-all", "Call putconn() for every connection out by hand"),
-                Action("pool.exhaust", "Exhaust", self._hand(lambda hand: hand.exhaust()), "Ctrl+Shift+X", "exhaust", "Call getconn() until it raises"),
-                Action("pool.run", "Run", self._run, "", "play", f"Run the statement on {chosen}"),
-                Action("pool.leak", "Leak", self._on_chosen(lambda hand, pid: hand.leak(pid)), "", "leak", f"Drop {chosen} without returning it"),
-                Action("pool.return_twice", "Return twice", self._on_chosen(lambda hand, pid: hand.return_twice(pid)), "", "twice", f"Call putconn() two times for {chosen}"),
-                Action("pool.return_stranger", "Return a stranger", self._hand(lambda hand: hand.return_stranger()), "", "stranger", "Call putconn() with a connection that the pool never made"),
-                Action("pool.close_all", "Close all", self._hand(lambda hand: hand.close_all()), "", "close-all", "Call closeall(): every connection, also those in use"),
-                Action("pool.reopen", "Reopen", self._hand(lambda hand: hand.reopen()), "", "reopen", "Make a new pool with the same limits"),
-            ]
-        )  # fmt: skip
+        here = "the chosen connection"
+        rows: list[tuple[str, str, Callable[[], None], str, str, str]] = [
+            # name, text, what it calls, keys, icon, tip
+            ("check_out", "Check out", self._hand(ByHand.check_out), "Ctrl+Shift+O", "check-out", "Call getconn()"),
+            ("check_in", "Check in", self._on_chosen(ByHand.check_in), "Ctrl+Shift+I", "check-in", f"Return {here}"),
+            ("return_all", "Return all", self._hand(ByHand.return_all), "Ctrl+Shift+R", "return-all", "Return each"),
+            ("exhaust", "Exhaust", self._hand(ByHand.exhaust), "Ctrl+Shift+X", "exhaust", "Until it raises"),
+            ("run", "Run", self._run, "", "play", f"Run the statement on {here}"),
+            ("leak", "Leak", self._on_chosen(ByHand.leak), "", "leak", f"Drop {here} without returning it"),
+            ("return_twice", "Return twice", self._on_chosen(ByHand.return_twice), "", "twice", f"Return {here} twice"),
+            ("return_stranger", "Return a stranger", self._hand(ByHand.return_stranger), "", "stranger",
+             "Return a connection that the pool never made"),
+            ("close_all", "Close all", self._hand(ByHand.close_all), "", "close-all",
+             "Call closeall(): every connection, also those in use"),
+            ("reopen", "Reopen", self._hand(ByHand.reopen), "", "reopen", "Make a new pool with the same limits"),
+        ]  # fmt: skip
+        self.add_actions([Action(f"pool.{row[0]}", *row[1:]) for row in rows])
 
     def _lay_out(self) -> None:
         title = QLabel("Pool")
@@ -114,14 +116,15 @@ class PoolPanel(Panel):
         for name, style in (
             ("pool.check_out", "primary"), ("pool.check_in", ""), ("pool.return_all", ""), ("pool.exhaust", ""),
         ):  # fmt: skip
-            buttons.addWidget(button(self.action(name), name, style=style))
+            buttons.addWidget(button(self.action(name), name, style=style, has_icon=bool(style)))
         run = QHBoxLayout()
         run.setSpacing(8)
         run.addWidget(self.sql, 1)
         run.addWidget(button(self.action("pool.run"), "pool.run"))
         mischief = FlowLayout()
         for name, style in (
-            ("pool.leak", ""), ("pool.return_twice", ""), ("pool.return_stranger", ""), ("pool.close_all", "danger"), ("pool.reopen", ""),
+            ("pool.leak", ""), ("pool.return_twice", ""), ("pool.return_stranger", ""),
+            ("pool.close_all", "danger"), ("pool.reopen", ""),
         ):  # fmt: skip
             mischief.addWidget(button(self.action(name), name, style=f"small {style}".strip()))
         inside = QWidget()
@@ -131,8 +134,8 @@ class PoolPanel(Panel):
         column.addLayout(head)
         column.addLayout(figures)
         column.addWidget(self.slots)
-        column.addWidget(self.message)
         column.addLayout(buttons)
+        column.addWidget(self.message)
         column.addLayout(run)
         column.addLayout(mischief)
         column.addWidget(self._last)
@@ -143,7 +146,7 @@ class PoolPanel(Panel):
             view.setMinimumHeight(least)
             column.addWidget(view, 1 if view is self.code else 0)
         self.private.setMaximumHeight(150)
-        scroll = QScrollArea(widgetResizable=True, frameShape=QFrame.Shape.NoFrame)
+        scroll = QScrollArea(widgetResizable=True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inside)
         self._whole = scroll
@@ -228,15 +231,17 @@ class PoolPanel(Panel):
                 actions = [("Return all", self.action("pool.return_all").trigger)]
             kind = "error" if explanation.bases[0].endswith("PoolError") else "warning"
             self.message.show_message(
-                kind, explanation.title, f"{explanation.why}\n\n{explanation.facts}", explanation.do, actions
+                kind, explanation.title, explanation.why, explanation.do, actions, preformatted=explanation.facts
             )
         if outcome.columns:
-            self.message.show_message("success", outcome.said, _table(outcome))
+            self.message.show_message("success", outcome.said, preformatted=_table(outcome))
         before, after = outcome.before.lines(), outcome.after.lines()
         same = before == after
         lines = ["# nothing changed inside", *after] if same else ["# before", *before, "# after", *after]
         self.private.set_code("\n".join(lines))
         self.code.set_code(self._server.in_use.hand.script.text())
+        self.code.show_end()
+        self.private.show_end()
         self._look()
         if held := self._server.in_use.hand.held():
             self.slots.select(str(held[-1].pid) if not self._chosen() else self.slots.selected_key())
@@ -265,11 +270,11 @@ class PoolPanel(Panel):
         self._last.setText("Nothing done by hand yet.")
         self.private.set_code("")
         self.code.set_code(hand.script.text())
-        self._jobs.call(
-            hand.pool.insides, name="look inside", done=lambda it: self.private.set_code("\n".join(it.lines()))
-        )
         self._pulse.start()
         self._look()
+
+    def _opening(self, _profile: object) -> None:
+        self._whole.hide()
 
     def _closed(self) -> None:
         self._pulse.stop()
@@ -294,7 +299,7 @@ class PoolPanel(Panel):
             ("idle", f"{stats.idle}"),
             ("served", f"{stats.served:,}"),
             ("exhausted", f"{stats.exhausted:,}"),
-            ("median wait", _milliseconds(stats.wait_median)),
+            ("median wait", _short(stats.wait_median)),
         ):
             if self._figures[name].text() != text:
                 self._figures[name].setText(text)
@@ -312,7 +317,7 @@ class PoolPanel(Panel):
             return int(key)
         return mine[-1] if mine else 0
 
-    def _enable(self) -> None:
+    def _enable(self, _key: str = "") -> None:
         in_use = self._server.in_use
         ready = in_use is not None and not self._busy
         closed = in_use is not None and in_use.pool.stats().is_closed
@@ -338,7 +343,6 @@ def _row(slot: Slot, now: float, *, is_mine: bool) -> SlotRow:
     actions: list[tuple[str, str]] = [("return", "Return")] if is_mine else []
     if slot.state is SlotState.RUNNING:
         actions.append(("cancel", "Cancel"))
-    actions.append(("terminate", "Terminate the backend"))
     holder = "nobody: leaked" if slot.leaked else slot.holder
     held = _clock(slot.held_for(now)) if slot.held_since else ""
     return SlotRow(
@@ -351,6 +355,7 @@ def _row(slot: Slot, now: float, *, is_mine: bool) -> SlotRow:
         sql=slot.sql if slot.is_out else "",
         held=held,
         actions=tuple(actions),
+        menu=(("terminate", "Terminate the backend"),),
     )
 
 
@@ -367,8 +372,10 @@ def _tip(slots: tuple[Slot, ...], stats: PoolStats) -> str:
     return "\n".join([*lines, *who])
 
 
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.2g} ms" if seconds < 0.1 else f"{seconds * 1000:,.0f} ms"
+def _short(seconds: float) -> str:
+    if seconds < 0.001:
+        return f"{seconds * 1e6:.0f} µs"
+    return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds * 1000:,.0f} ms"
 
 
 def _clock(seconds: float) -> str:

@@ -58,6 +58,7 @@ class QueryPanel(Panel):
         self.editor.setProperty("flat", True)
         self.editor.setTabChangesFocus(False)
         self.editor.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.editor.document().setDocumentMargin(theme.scaled(8))
         self.editor.textChanged.connect(self._unmark)
         self.results = QTabWidget(documentMode=True)
         self.results.setObjectName("query.results")
@@ -113,8 +114,7 @@ class QueryPanel(Panel):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(split)
         messages.setVisible(False)
-        self.message.shown.connect(lambda _text: messages.setVisible(True))
-        self.message.closed.connect(lambda: messages.setVisible(False))
+        self.message.closed.connect(messages.hide)
         self._messages = messages
 
     @property
@@ -265,7 +265,7 @@ class QueryPanel(Panel):
             self._clear_message()
             self._start(self.editor.toPlainText(), 0, shown * 10)
 
-    def _set_running(self, running: bool) -> None:  # noqa: FBT001
+    def _set_running(self, running: bool) -> None:
         self.action("query.run").setEnabled(not running)
         self.action("query.cancel").setEnabled(running)
         if running:
@@ -282,9 +282,9 @@ class QueryPanel(Panel):
         self._models.clear()
         self._said.clear()
         while self.results.count():
-            grid = self.results.widget(0)
+            if (grid := self.results.widget(0)) is not None:
+                grid.deleteLater()
             self.results.removeTab(0)
-            grid.deleteLater()
         self._empty.say("clock", "Running", "")
         self._below.setCurrentWidget(self._empty)
 
@@ -292,7 +292,8 @@ class QueryPanel(Panel):
         """Keep the name query.grid with the result that is shown."""
         for index in range(self.results.count()):
             here = index == self.results.currentIndex()
-            self.results.widget(index).setObjectName("query.grid" if here else f"query.grid.{index + 1}")
+            if (grid := self.results.widget(index)) is not None:
+                grid.setObjectName("query.grid" if here else f"query.grid.{index + 1}")
 
     def _mark(self, position: int) -> None:
         """Underline the word at *position* and put the caret there."""

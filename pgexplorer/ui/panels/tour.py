@@ -1,7 +1,7 @@
 """The tour panel: the tutorial step by step on the pool in use, each step done by a click and explained."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.server import PoolBench, Server
@@ -48,7 +48,7 @@ class TourPanel(Panel):
         self._progress = QProgressBar(maximum=len(STEPS), textVisible=False)
         self._progress.setProperty("thin", True)
         self._progress.setAccessibleName("Steps done")
-        self.story = CodeView()
+        self.story = CodeView(is_python=False)
         self.story.setObjectName("tour.story")
         self.story.setAccessibleName("What the step did")
         self.chart = BarChart()
@@ -67,7 +67,7 @@ class TourPanel(Panel):
         column.addWidget(self._title)
         column.addWidget(self._text)
         column.addStretch(1)
-        scroll = QScrollArea(widgetResizable=True, frameShape=QFrame.Shape.NoFrame)
+        scroll = QScrollArea(widgetResizable=True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(words)
         head = QHBoxLayout()
@@ -183,9 +183,9 @@ class TourPanel(Panel):
         self.next_button.setText(text)
         self.next_button.setAccessibleName(text)
         self.action("tour.back").setEnabled(due > 0)
-        self.action("tour.again").setEnabled(due > 0)
+        self.action("tour.again").setEnabled(0 < due < len(STEPS))
 
-    def _set_busy(self, busy: bool) -> None:  # noqa: FBT001
+    def _set_busy(self, busy: bool) -> None:
         for name in ("tour.next", "tour.back", "tour.again"):
             self.action(name).setEnabled(not busy)
         if busy:
@@ -223,8 +223,7 @@ class TourPanel(Panel):
     def _tell(self, text: str) -> None:
         self._lines.append(text)
         self.story.set_code("\n".join(self._lines))
-        bar = self.story.verticalScrollBar()
-        bar.setValue(bar.maximum())
+        self.story.show_end()
 
 
 def _table(rows: Rows) -> str:

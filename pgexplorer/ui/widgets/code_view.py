@@ -25,18 +25,19 @@ _TOKEN = re.compile(
 
 
 class CodeView(QPlainTextEdit):
-    """Read-only code with a Copy button in its corner."""
+    """Read-only code, or wrapped plain text, with a Copy button in its corner."""
 
     copied = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, is_python: bool = True) -> None:
         super().__init__(parent)
         self.setReadOnly(True)
         self.setProperty("code", True)
         self.setTabChangesFocus(True)
-        self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        wrap = QPlainTextEdit.LineWrapMode
+        self.setLineWrapMode(wrap.NoWrap if is_python else wrap.WidgetWidth)
         self.document().setDocumentMargin(theme.scaled(8))
-        self._painter = PythonHighlighter(self.document())
+        self._painter = PythonHighlighter(self.document()) if is_python else None
         self._copy = QPushButton(self)
         self._copy.setProperty("icon_only", True)
         self._copy.setProperty("floating", True)
@@ -58,6 +59,11 @@ class CodeView(QPlainTextEdit):
         bar.setValue(bar.maximum() if at_end and before else place)
         self.horizontalScrollBar().setValue(sideways)
 
+    def show_end(self) -> None:
+        """Scroll to the last line, and to its beginning."""
+        self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())
+        self.horizontalScrollBar().setValue(0)
+
     def code(self) -> str:
         """Return the code shown."""
         return self.toPlainText()
@@ -70,7 +76,7 @@ class CodeView(QPlainTextEdit):
     @override
     def changeEvent(self, e: QEvent) -> None:
         super().changeEvent(e)
-        if e.type() is QEvent.Type.StyleChange:
+        if e.type() is QEvent.Type.StyleChange and self._painter is not None:
             self._painter.rehighlight()
 
     def _place(self) -> None:

@@ -39,12 +39,15 @@ class MessageBar(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._kind: MessageKind = "info"
-        self._said: tuple[str, str, str] = ("", "", "")
+        self._said: tuple[str, ...] = ()
         self.setAccessibleName("Message")
         self._icon = QLabel(self)
         self._title = _label(self)
         self._title.setProperty("heading", 2)
         self._detail = _Detail(self)
+        self._preformatted = _Detail(self)
+        self._preformatted.setProperty("mono", True)
+        self._preformatted.setAccessibleName("Details of the message, line by line")
         self._hint = _label(self)
         self._close = QPushButton(self)
         self._close.setProperty("quiet", True)
@@ -65,23 +68,27 @@ class MessageBar(QFrame):
         detail: str = "",
         hint: str = "",
         actions: Sequence[tuple[str, Callable[[], object]]] = (),
+        preformatted: str = "",
     ) -> None:
         """Show a message in place of the one before, and tell it to screen readers.
 
-        Each of *actions* is a button's text and what it calls.
+        Each of *actions* is a button's text and what it calls. *preformatted* is shown below the detail in letters of
+        one width.
         """
         self._kind = kind
-        self._said = (title, detail, hint)
+        self._said = (title, detail, preformatted, hint)
         self._title.setText(plain.breakable(title))
         self._title.setVisible(bool(title))
         self._detail.setPlainText(detail)
         self._detail.setVisible(bool(detail))
+        self._preformatted.setPlainText(preformatted)
+        self._preformatted.setVisible(bool(preformatted))
         self._hint.setText(plain.breakable(hint))
         self._hint.setVisible(bool(hint))
         self._set_buttons(actions)
         self._colour()
         self.setAccessibleName(f"{_WORDS[kind]}: {title}")
-        self.setAccessibleDescription("\n".join(part for part in (detail, hint) if part))
+        self.setAccessibleDescription("\n".join(part for part in (detail, preformatted, hint) if part))
         self.show()
         self.updateGeometry()
         self.update()
@@ -90,13 +97,14 @@ class MessageBar(QFrame):
 
     def clear(self) -> None:
         """Show nothing."""
-        self._said = ("", "", "")
+        self._said = ()
         self._detail.clear()
+        self._preformatted.clear()
         self._set_buttons(())
         self.hide()
 
     def text(self) -> str:
-        """Return all that is shown: title, detail and hint, each on its own line; "" when nothing is."""
+        """Return all that is shown: title, detail, lines and hint, each on its own line; "" when nothing is."""
         return "\n".join(part for part in self._said if part)
 
     def kind(self) -> MessageKind:
@@ -129,6 +137,7 @@ class MessageBar(QFrame):
         words.setSpacing(theme.scaled(4))
         words.addWidget(self._title)
         words.addWidget(self._detail)
+        words.addWidget(self._preformatted)
         words.addWidget(self._hint)
         words.addWidget(self._buttons)
         row = QHBoxLayout(self)
@@ -176,7 +185,8 @@ class MessageBar(QFrame):
         palette.setColor(self._title.foregroundRole(), theme.colour(role))
         if palette != self._title.palette():
             self._title.setPalette(palette)
-        self._detail.colour(theme.colour(f"{role}_soft"))
+        for detail in (self._detail, self._preformatted):
+            detail.colour(theme.colour(f"{role}_soft"))
 
     def _close_by_user(self) -> None:
         self.clear()

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPalette
-from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 from typing_extensions import override
 
 from pgexplorer.ui import icons, theme
@@ -35,8 +35,8 @@ class NameDelegate(QStyledItemDelegate):
         styled = QStyleOptionViewItem(option)
         self.initStyleOption(styled, index)
         styled.text = ""  # type: ignore[attr-defined]
-        widget: QWidget | None = option.widget  # type: ignore[attr-defined]
-        style = widget.style() if widget is not None else QApplication.style()
+        widget: QWidget = option.widget  # type: ignore[attr-defined]
+        style = widget.style()
         style.drawControl(QStyle.ControlElement.CE_ItemViewItem, styled, painter, widget)
         rect: QRect = option.rect  # type: ignore[attr-defined]
         metrics = QFontMetrics(option.font)  # type: ignore[attr-defined]
@@ -48,8 +48,7 @@ class NameDelegate(QStyledItemDelegate):
         if icon := index.data(self._icon_role):
             middle = rect.top() + (rect.height() - size) // 2
             shade = "accent" if self._two_lines else "muted"
-            ratio = widget.devicePixelRatioF() if widget is not None else 1.0
-            painter.drawPixmap(left, middle, icons.pixmap(str(icon), size, shade, ratio))
+            painter.drawPixmap(left, middle, icons.pixmap(str(icon), size, shade, widget.devicePixelRatioF()))
         left += size + theme.scaled(10 if self._two_lines else 7)
         room = rect.right() - left - theme.scaled(4)
         selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]

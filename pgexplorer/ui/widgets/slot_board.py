@@ -37,7 +37,7 @@ _MOST_BUTTONS = 2
 
 @dataclass(frozen=True, slots=True)
 class SlotRow:
-    """What a card shows; *actions* are (id, label)."""
+    """What a card shows; *actions* (buttons, and in the menu) and *menu* (there alone) are (id, label)."""
 
     key: str
     number: int
@@ -48,6 +48,7 @@ class SlotRow:
     sql: str = ""
     held: str = ""
     actions: tuple[tuple[str, str], ...] = ()
+    menu: tuple[tuple[str, str], ...] = ()
 
     def spoken(self) -> str:
         """Return the row as a screen reader says it."""
@@ -249,7 +250,7 @@ class _Card(QWidget):
 
     @override
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        if self._row and self._row.actions:
+        if self._row and (self._row.actions or self._row.menu):
             self.chosen.emit()
             menu = self._menu()
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -343,7 +344,7 @@ class _Card(QWidget):
     def _menu(self) -> QMenu:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for name, label in self._row.actions if self._row else ():
+        for name, label in (*self._row.actions, *self._row.menu) if self._row else ():
             menu.addAction(label.replace("&", "&&")).triggered.connect(partial(self._wish, name))
         return menu
 
