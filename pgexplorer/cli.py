@@ -103,7 +103,7 @@ def _tour(options: argparse.Namespace) -> int:
     def take() -> int:
         if trouble := _preflight():
             return _complain(trouble)
-        from pgexplorer.app import take_pictures
+        from pgexplorer.pictures import take_pictures
 
         return take_pictures(pictures)
 
@@ -195,7 +195,8 @@ class _Version(argparse.Action):
             number = version("pgexplorer")
         except PackageNotFoundError:
             number = "(not installed)"
-        parser.exit(CLEAN, f"pgexplorer {number}\n")
+        print(f"pgexplorer {number}")
+        parser.exit(CLEAN)
 
 
 def _parser() -> argparse.ArgumentParser:

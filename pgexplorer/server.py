@@ -3,22 +3,19 @@
 import dataclasses
 import logging
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
 from pgexplorer.db.cancel import end_all
 from pgexplorer.db.client import Client
-from pgexplorer.db.probe import Facts, connect_side, facts
+from pgexplorer.db.probe import Connection, Facts, connect_side, facts
 from pgexplorer.db.profile import Profile
 from pgexplorer.db.query import ROW_LIMIT, Query
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.pool.by_hand import ByHand
 from pgexplorer.pool.protocol import Pool
 from pgexplorer.pool.stock import open_stock
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection
 
 _log = logging.getLogger(__name__)
 
@@ -125,7 +122,7 @@ class Server(QObject):
         in_use = self._needed()
         return Query(in_use.client, sql, holder, side=self.side(), row_limit=row_limit, offset=offset)
 
-    def side(self) -> "Callable[[], connection]":
+    def side(self) -> Callable[[], Connection]:
         """Return what opens a short-lived connection beside the pool."""
         profile = self._needed().profile
         return lambda: connect_side(profile)
@@ -162,7 +159,7 @@ class PoolBench:
             raise ConnectionAbortedError("The server was left.")
         self._server.in_use = fresh
 
-    def connect(self) -> "connection":
+    def connect(self) -> Connection:
         """Connect beside the pool; the caller closes. Raises psycopg2.Error."""
         in_use = self._server.in_use
         if in_use is None:

@@ -13,6 +13,8 @@ from psycopg2.extensions import connection
 
 from pgexplorer.db.profile import Profile
 
+Connection = connection  # for those above db/, who hand it on and never call it
+
 # PQstatus while connecting (libpq-fe.h, ConnStatusType), and the stage that each of them waits for.
 _STAGES = {
     2: "Link",

@@ -48,7 +48,7 @@ def run(out: TextIO, colour: bool, bench: Bench) -> int:
     summary = f"{len(STEPS)} steps in {duration(time.perf_counter() - began)}: {refused}"
     if failed:
         summary += f"; {failed} call{'' if failed == 1 else 's'} failed that should have worked, see above"
-    paper.say(f"{summary}.", indent=0, style="bad" if failed else "good")
+    paper.line(f"{summary}.", "bad" if failed else "good")
     return 1 if failed else 0
 
 
@@ -60,7 +60,7 @@ class _Paper:
         self._colour = colour
         width = shutil.get_terminal_size((_WITHOUT_TERMINAL, 24)).columns if out.isatty() else _WITHOUT_TERMINAL
         self._width = min(_WIDEST, max(_NARROWEST, width))
-        self._encoding = out.encoding or "ascii"
+        self._encoding = out.encoding or "utf-8"  # a StringIO has none and takes everything
         self._marks = _MARKS if self._can_write("".join(_MARKS.values())) else _ASCII_MARKS
 
     def heading(self, number: str, title: str, text: str) -> None:

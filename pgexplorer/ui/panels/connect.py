@@ -469,7 +469,7 @@ class ConnectPanel(Panel):
                 "info",
                 "The demo database",
                 "",
-                "A PostgreSQL server of your own starts on this machine, with the person table in it, and ends with the program.",
+                "A PostgreSQL server of your own starts here, with the person table in it, and ends with the program.",
                 [("Start the demo", self.demo_wanted.emit)],
             )
 

@@ -1,0 +1,95 @@
+"""Pictures of the real window on the demo server, for the README and the guide: nothing in them is drawn by hand."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QEventLoop
+from PySide6.QtWidgets import QPushButton
+
+from pgexplorer import app
+from pgexplorer.db.profile import Profile
+from pgexplorer.ui import theme
+
+_WAIT = 30.0  # seconds for any one thing to happen
+
+
+class _Session:
+    """A window that is driven by its own buttons."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.application = app.start(["--demo", "--no-tour"])
+        self.window = self.application.window
+        self.server = self.application.server
+
+    def until(self, fact: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _WAIT
+        while not fact():
+            if time.monotonic() > deadline:
+                raise TimeoutError("the window did not come to rest")
+            self.application.qt.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+
+    def settle(self) -> None:
+        self.until(lambda: self.application.jobs.running == 0)
+        rest = time.monotonic() + 0.3  # three looks of the pool panel
+        self.until(lambda: time.monotonic() > rest)
+
+    def click(self, name: str) -> None:
+        button = self.window.findChild(QPushButton, name)
+        if button is None:
+            raise LookupError(name)
+        self.until(button.isEnabled)
+        button.click()
+        self.settle()
+
+    def take(self, name: str, scheme: theme.Scheme, width: int = 1400, height: int = 860) -> None:
+        self.window.resize(width, height)
+        self.window.wear(scheme)
+        self.settle()
+        self.window.grab().save(str(self.folder / f"{name}.png"))
+
+
+def take_pictures(folder: Path) -> int:
+    """Save the pictures of docs/ into *folder*, made where it is missing; return the exit code.
+
+    Starts the demo server. Raises TimeoutError when the window does not come to rest, DemoUnavailable without a server.
+    """
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    folder.mkdir(parents=True, exist_ok=True)
+    light, dark = theme.Scheme.LIGHT, theme.Scheme.DARK
+    session = _Session(folder)
+    try:
+        session.until(lambda: session.server.is_open)
+        session.settle()
+        query = session.window.new_query()
+        query.editor.setPlainText(
+            "select p.first_name, p.last_name, n as visit, now() + n * interval '1 day' as due, null as note\n"
+            "  from person p, generate_series(1, 40) n\n order by p.id, n;"
+        )
+        session.click("query.run")
+        session.click("pool.check_out")
+        session.click("pool.run")
+        for name, scheme in (("explorer-light", light), ("explorer-dark", dark)):
+            session.take(name, scheme)
+        session.click("pool.exhaust")
+        session.window.tabs.setCurrentIndex(0)
+        session.take("exhausted", light)
+        session.take("exhausted-contrast", theme.Scheme.CONTRAST)
+        session.click("pool.return_all")
+        session.window.show_tour()
+        for _ in range(7):
+            session.click("tour.next")
+        session.take("tour", light)
+        session.window.tour.hide()
+        session.window.connect_panel.show_profile(
+            Profile(name="shop", host="db.example.org", dbname="shop", user="app", sslmode="verify-full")
+        )
+        session.window.show_connect()
+        session.take("connect", light, 1180, 820)
+    finally:
+        session.application.close()
+    for name in sorted(path.name for path in folder.glob("*.png")):
+        print(folder / name)
+    return 0

@@ -1,0 +1,107 @@
+"""The running program for tests: the real window, offscreen, on a real server."""
+
+import gc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtWidgets import QWidget
+
+from pgexplorer import app
+from pgexplorer.db.profile import Profile
+
+WAIT = 15_000  # milliseconds: a bound for a slow machine, not a wish
+
+
+class Driver:
+    """Uses the program as a person does: finds things by their names, clicks, types, and waits for facts."""
+
+    def __init__(self, application, qtbot) -> None:
+        self.app = application
+        self.window = application.window
+        self.server = application.server
+        self.qtbot = qtbot
+
+    def find(self, name: str, kind: type = QWidget):
+        """Return the visible widget named *name*, else any of that name."""
+        found = self.window.findChildren(kind, name)
+        assert found, f"nothing is named {name}"
+        return next((each for each in found if each.isVisible()), found[0])
+
+    def until(self, fact: Callable[[], object]) -> None:
+        self.qtbot.waitUntil(lambda: bool(fact()), timeout=WAIT)
+
+    def click(self, name: str) -> None:
+        """Click the button *name* as soon as it can be clicked."""
+        widget = self.find(name)
+        self.until(widget.isEnabled)
+        widget.click()
+
+    def hand(self, name: str) -> None:
+        """Do an action of the pool panel, and wait until it has been done."""
+        panel = self.window.pool
+        self.until(lambda: not panel._busy)
+        self.click(name)
+        self.until(lambda: not panel._busy and not panel._running)
+
+    def message(self, name: str) -> str:
+        return self.find(name).text()
+
+    def open(self, profile: Profile) -> None:
+        """Fill the form with *profile* and click Connect."""
+        self.window.connect_panel.show_profile(profile)
+        self.click("connect.open")
+        self.until(lambda: self.server.is_open)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until no job runs."""
+        self.until(lambda: self.app.jobs.running == 0)
+
+    def query(self, sql: str) -> QWidget:
+        """Run *sql* in the current SQL tab, or in a new one, and wait for its end."""
+        panels = self.window.query_panels()
+        panel = panels[-1] if panels else self.window.new_query()
+        self.window.tabs.setCurrentWidget(panel)
+        panel.editor.setPlainText(sql)
+        self.click("query.run")
+        self.until(lambda: not panel.is_running)
+        return panel
+
+    def texts(self, model) -> list[list[str]]:
+        rows, columns = model.rowCount(), model.columnCount()
+        return [[model.index(row, column).data() for column in range(columns)] for row in range(rows)]
+
+
+@pytest.fixture
+def start(qtbot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Driver]]:
+    """Start the program; it is closed at the test's end, which takes three seconds at most."""
+    monkeypatch.setenv("PGEXPLORER_HOME", str(tmp_path / "home"))
+    started = []
+
+    def begin(*argv: str) -> Driver:
+        application = app.start(argv)
+        started.append(application)
+        application.window.resize(1280, 800)
+        return Driver(application, qtbot)
+
+    yield begin
+    for application in started:
+        application.close()
+        application.window.deleteLater()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    gc.enable()
+
+
+@pytest.fixture
+def driver(start) -> Driver:
+    """The program, just started."""
+    return start()
+
+
+@pytest.fixture
+def connected(driver: Driver, profile: Profile) -> Driver:
+    """The program, connected to the test server through a ThreadedConnectionPool of 2 to 3."""
+    driver.open(profile)
+    return driver
