@@ -90,7 +90,7 @@ class Settings:
         try:
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(whole, file, indent=2, ensure_ascii=False)
+                json.dump(whole, file, indent=2)  # ASCII: a lone surrogate in a name cannot be encoded
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(self._path)

@@ -46,12 +46,12 @@ class Table:
                 self._columns = read_columns(conn, self.relation.oid)
             columns = result_columns(self._columns)
             keys = [column.name for column in self._columns if column.is_key]
-            query, values = self._query(keys, after, offset)
+            query = self._query(keys, after, offset)
             with conn.cursor() as plain:
                 text = query.as_string(plain)
             with self._client.pool.running(conn, text), raw_cursor(conn) as rows:
                 self._guarded(conn)
-                rows.execute(query, values or None)
+                rows.execute(query)
                 page = rows.fetchall()
         more, width = len(page) > PAGE, len(columns)
         page = page[:PAGE]
@@ -70,25 +70,20 @@ class Table:
         with conn.cursor() as cursor:
             cursor.execute("BEGIN READ ONLY")
 
-    def _query(self, keys: list[str], after: Row | None, offset: int) -> tuple[sql.Composed, list[str | None]]:
+    def _query(self, keys: list[str], after: Row | None, offset: int) -> sql.Composed:
         # The key comes once more as text behind the columns: what the grid shows may be cut.
         named = [sql.Identifier("t", name) for name in keys]
         selected = sql.SQL(", ").join([sql.SQL("t.*"), *(sql.SQL("{}::text").format(name) for name in named)])
         query = sql.SQL("SELECT {} FROM {} AS t").format(selected, table_name(self.relation))
         conditions: list[sql.Composable] = []
-        values: list[str | None] = []
-        continues = bool(keys) and after is not None
         if self.where:
-            # psycopg2 reads % as a placeholder where there are values.
             # A line comment at the filter's end must not swallow the bracket.
-            conditions.append(
-                sql.SQL("({}\n)").format(_sql(self.where.replace("%", "%%") if continues else self.where))
-            )
-        if after is not None and continues:
+            conditions.append(sql.SQL("({}\n)").format(_sql(self.where)))
+        if keys and after is not None:
+            # Literals, for with placeholders psycopg2 would read every % as one, those in names too.
             types = {column.name: column.type_name for column in self._columns or ()}
-            marks = sql.SQL(", ").join([_sql("%s::" + types[name].replace("%", "%%")) for name in keys])
-            conditions.append(sql.SQL("({}) > ({})").format(sql.SQL(", ").join(named), marks))
-            values = list(after)
+            last = [sql.Literal(value) + _sql(f"::{types[name]}") for name, value in zip(keys, after, strict=True)]
+            conditions.append(sql.SQL("({}) > ({})").format(sql.SQL(", ").join(named), sql.SQL(", ").join(last)))
         if conditions:
             query += sql.SQL(" WHERE ") + sql.SQL(" AND ").join(conditions)
         if keys:
@@ -96,7 +91,7 @@ class Table:
         query += _sql(f" LIMIT {PAGE + 1}")
         if not keys and offset:
             query += _sql(f" OFFSET {offset}")
-        return query, values
+        return query
 
 
 def _sql(text: str) -> sql.SQL:

@@ -11,7 +11,7 @@ from psycopg2 import extensions as ext
 from psycopg2 import sql
 from psycopg2.extensions import connection
 
-from pgexplorer.db.profile import Profile
+from pgexplorer.db.profile import CONNECT_TIMEOUT, Profile
 
 Connection = connection  # for those above db/, who hand it on and never call it
 
@@ -87,7 +87,7 @@ def connect_in_stages(profile: Profile) -> Iterator[Stage | Facts]:
     Raises OperationalError with libpq's words, at the latest when the profile's connect_timeout is over.
     """
     parameters = profile.parameters("side")
-    deadline = time.monotonic() + float(parameters["connect_timeout"]) * (profile.host.count(",") + 1)
+    deadline = time.monotonic() + _patience(parameters) * (profile.host.count(",") + 1)
     began = mark = time.perf_counter()
     conn: connection = psycopg2.connect(**parameters, async_=True)
     try:
@@ -168,6 +168,15 @@ def _read(row: Any, total_s: float) -> Facts:
         is_superuser,
         total_s,
     )
+
+
+def _patience(parameters: dict[str, Any]) -> float:
+    """Return the seconds that a host is given. libpq takes 0 for ever, which no stage here may last."""
+    try:
+        seconds = int(parameters["connect_timeout"])
+    except ValueError:
+        seconds = 0  # libpq says in a moment what is wrong with it
+    return seconds if seconds > 0 else CONNECT_TIMEOUT
 
 
 def _wait(conn: connection, state: int, deadline: float) -> None:

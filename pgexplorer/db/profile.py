@@ -12,7 +12,8 @@ from psycopg2 import extensions as ext
 POOL_CLASSES = ("ThreadedConnectionPool", "SimpleConnectionPool")
 TLS_MODES = ("prefer", "require", "verify-ca", "verify-full", "disable", "allow")
 LARGEST_POOL = 500
-_CONNECT_TIMEOUT = 10  # seconds; libpq gives them to each host and address
+_LARGEST_NUMBER = 2_000_000  # of a stored number; statement_timeout takes no more seconds
+CONNECT_TIMEOUT = 10  # seconds; libpq gives them to each host and address
 _KEEPALIVE = {
     "keepalives": 1,
     "keepalives_idle": 5,
@@ -37,6 +38,8 @@ _PASTED = (
     "target_session_attrs",
 )
 _NEVER_PASTED = {"service", "passfile", "sslkey", "options", "sslcert", "sslpassword", "replication", "hostaddr"}
+_PORT = re.compile(r"[0-9]{1,5}")
+_SECRET = ("password", "sslpassword", "oauth_client_secret")  # options that are not kept and not shown
 _SECURITY = re.compile(r"^(ssl|gss|krb|require|channel|scram|oauth|min_protocol|max_protocol)")
 
 
@@ -69,7 +72,7 @@ class Profile:
     maxconn: int = 3
     environment: Environment = Environment.DEVELOPMENT
     read_only: bool = False
-    statement_timeout_s: float = 0  # 0: none
+    statement_timeout_s: float = 0.0  # 0: none
     weak_passwords: bool = False  # let the server ask for the password in clear text or as md5
     keep_password: bool = False  # in the system keyring
 
@@ -99,7 +102,7 @@ class Profile:
             given["sslmode"] = self.sslmode
         if not self.weak_passwords and self.sslmode not in {"verify-ca", "verify-full"}:
             given.setdefault("require_auth", "!password,!md5")
-        given = {"connect_timeout": _CONNECT_TIMEOUT, **_KEEPALIVE, **given}
+        given = {"connect_timeout": CONNECT_TIMEOUT, **_KEEPALIVE, **given}
         given["application_name"] = f"pgexplorer/{purpose}"
         if settings := self._settings():
             given["options"] = f"{given.get('options', '')} {settings}".strip()
@@ -111,7 +114,7 @@ class Profile:
         for name in ("service", "host", "port", "dbname", "user"):
             if value := getattr(self, name):
                 shown[name] = value
-        shown.update(split_options(self.options))
+        shown.update({name: value for name, value in split_options(self.options).items() if name not in _SECRET})
         if self.sslmode != "prefer":
             shown["sslmode"] = self.sslmode
         if self.sslrootcert:
@@ -128,7 +131,7 @@ class Profile:
         """Return what is wrong, by field; empty when connecting can be tried."""
         found: dict[str, str] = {}
         for number in self.port.split(",") if self.port else ():
-            if not number.strip().isdigit() or not 1 <= int(number) <= 65535:
+            if not _PORT.fullmatch(number.strip()) or not 1 <= int(number) <= 65535:
                 found["port"] = "A port is a number from 1 to 65535; several are separated by commas."
         hosts, ports = self.host.count(",") + 1, self.port.count(",") + 1
         if "port" not in found and ports not in {1, hosts}:
@@ -150,7 +153,8 @@ class Profile:
             if "\0" in getattr(self, name):
                 found[name] = "This holds a NUL character."
         try:
-            split_options(self.options)
+            if "password" in split_options(self.options):
+                found["options"] = "The password has a field of its own: what stands here is shown and kept."
         except ValueError as error:
             found["options"] = str(error)
         return found
@@ -163,8 +167,9 @@ class Profile:
         return f"Opens {opens} now and at most {self.maxconn}."
 
     def stored(self) -> dict[str, object]:
-        """Return what is kept between runs: everything but the password."""
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "password"}
+        """Return what is kept between runs: everything but the password, and options without secrets."""
+        kept = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "password"}
+        return {**kept, "options": _without_secrets(self.options)}
 
     @classmethod
     def restored(cls, stored: Mapping[str, object]) -> "Profile":
@@ -177,11 +182,12 @@ class Profile:
             if each.name == "password" or value is None:
                 continue
             if isinstance(standard, Environment):
-                known[each.name] = Environment(value) if value in set(Environment) else standard
+                known[each.name] = next((one for one in Environment if one.value == value), standard)
             elif isinstance(standard, bool):
                 known[each.name] = value is True
             elif isinstance(standard, int | float) and isinstance(value, int | float):
-                known[each.name] = type(standard)(value)
+                if abs(value) < _LARGEST_NUMBER:  # false for NaN
+                    known[each.name] = type(standard)(value)
             elif isinstance(standard, str) and isinstance(value, str):
                 known[each.name] = value
         return cls(**known)
@@ -216,6 +222,20 @@ def paste(url: str, onto: Profile) -> Pasted:
         )
     if given.get("sslmode", "prefer") not in TLS_MODES:
         return Pasted(onto, refused=f"There is no TLS mode {given['sslmode']!r}.")
+    ports = [port for port in given.get("port", "").split(",") if port]
+    if "@" in given.get("host", "") or not all(_PORT.fullmatch(port) for port in ports):
+        # Otherwise a part of the password would stand in plain sight, in the field of the host or the port.
+        return Pasted(
+            onto,
+            refused="The host or the port of this URL cannot be read. A password with @ : / ? # or % in it is written "
+            "with their percent codes, %40 for @.",
+        )
+    if _is_weak(given.get("require_auth")):
+        return Pasted(
+            onto,
+            refused="The URL lets the server ask for the password in clear text or as md5. Allow that by hand if you "
+            "trust the server.",
+        )
     base = replace(onto, host="localhost", port="5432", dbname="", user="", password="", service="", options="")
     base = replace(base, sslmode="prefer", sslrootcert="", sslcert="", sslkey="")
     plain = {
@@ -238,6 +258,27 @@ def split_options(text: str) -> dict[str, str]:
         raise ValueError(f"libpq does not take this: {str(error).strip()}") from None
 
 
+def _without_secrets(options: str) -> str:
+    """Return *options* as they were typed, unless there is a secret among them."""
+    try:
+        given = split_options(options)
+    except ValueError:
+        return "" if any(name in options for name in _SECRET) else options
+    if not any(name in given for name in _SECRET):
+        return options
+    return " ".join(f"{name}={_quoted(value)}" for name, value in given.items() if name not in _SECRET)
+
+
+def _is_weak(require_auth: str | None) -> bool:
+    """Whether *require_auth*, given by somebody else, lets a server have the password in clear text or as md5."""
+    if require_auth is None:
+        return False
+    methods = {method.strip() for method in require_auth.split(",")}
+    if all(method.startswith("!") for method in methods):
+        return not {"!password", "!md5"} <= methods
+    return bool(methods & {"password", "md5", "none"})
+
+
 def _quoted(value: str) -> str:
     return value if re.fullmatch(r"[\w.,:/!-]+", value) else "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
@@ -248,4 +289,11 @@ def _scrub(words: str, url: str) -> str:
     for secret in re.findall(r"//[^/@]*?:([^/]*)@|password\s*=\s*('[^']*'|\S+)", url):
         for part in filter(None, secret):
             words = words.replace(part.strip("'"), "…")
-    return words
+
+    def name_alone(quoted: re.Match[str]) -> str:
+        name = quoted.group(1)
+        is_name = re.fullmatch(r"\w+", name) and re.search(rf"(?:^|[\s?&]){name}\s*=", url)
+        return quoted.group() if is_name else '"…"'
+
+    # What libpq quotes may be a piece of an unquoted password: only the name of a parameter is repeated.
+    return re.sub(r'"([^"]*)"', name_alone, words)

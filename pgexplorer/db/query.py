@@ -140,15 +140,17 @@ class Query:
                         yield Failed(index, len(statements), ServerError("Stopped before this statement."), True)
                         break
                     yield Started(index, len(statements), statement, running.pid)
+                    failed: Failed | None = None
                     try:
                         yield from self._one(conn, running, index, statement)
                     except psycopg2.Error as error:
-                        yield self._failed(conn, running, index, len(statements), statement, error)
+                        failed = self._failed(conn, running, index, len(statements), statement, error)
+                        yield failed
+                    if notices.lines:
+                        yield Notices(tuple(notices.lines), notices.dropped)
+                        notices.lines, notices.dropped = [], 0
+                    if failed is not None:
                         break
-                    finally:
-                        if notices.lines:
-                            yield Notices(tuple(notices.lines), notices.dropped)
-                            notices.lines, notices.dropped = [], 0
             finally:
                 running.finish()
                 conn.notices = []
@@ -193,7 +195,7 @@ class Query:
         shown = 0
         if rows.description is not None:
             columns = self._client.columns(rows)
-            yield Page(index, columns, page := rows.fetchmany(_FIRST_PAGE))
+            yield Page(index, columns, page := rows.fetchmany(min(_FIRST_PAGE, self._limit)))
             shown = len(page)
             while page and shown < self._limit:
                 page = rows.fetchmany(min(_PAGE, self._limit - shown))

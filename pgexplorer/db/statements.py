@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _COMMENT_TOKENS = {275, 276}  # SQL_COMMENT, C_COMMENT in libpg_query's scanner
+_SPACE = " \t\n\r\f\v"  # PostgreSQL's; str.strip() would take a no-break space, which is part of a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +28,20 @@ def split(text: str) -> list[Statement]:
     (an open quote), the text is one statement and the server says what is wrong with it.
     """
     import postgast  # 15 MB of protobuf: loaded when the first statement runs
+    from google.protobuf.message import DecodeError  # a tree deeper than 100, such as 40 terms joined by ||
 
     data = text.encode("utf-8", "surrogatepass")
     try:
         parsed = postgast.parse(text)
         pieces = [(raw.stmt_location, raw.stmt_len, _pages(raw.stmt)) for raw in parsed.stmts]
-    except (postgast.PgQueryError, UnicodeEncodeError):
+    except (postgast.PgQueryError, UnicodeEncodeError, DecodeError):
         pieces = [(start, end - start, False) for start, end in _scanned(text, len(data))]
     statements: list[Statement] = []
     for location, length, pages in pieces:
         raw = data[location : location + length if length else None]
         whole = raw.decode("utf-8", "surrogatepass")
         body = whole[_lead(whole) :]
-        if stripped := body.rstrip():
+        if stripped := body.rstrip(_SPACE):
             start = len(data[:location].decode("utf-8", "surrogatepass")) + len(whole) - len(body)
             statements.append(Statement(stripped, start, pages))
     return statements
@@ -60,7 +62,7 @@ def _lead(text: str) -> int:
     try:
         tokens = postgast.scan(text).tokens
     except (postgast.PgQueryError, UnicodeEncodeError):
-        return len(text) - len(text.lstrip())
+        return len(text) - len(text.lstrip(_SPACE))
     data = text.encode()
     for token in tokens:
         if token.token not in _COMMENT_TOKENS:

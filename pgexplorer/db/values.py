@@ -52,7 +52,7 @@ def human_bytes(size: float) -> str:
         return f"{int(size)} bytes"
     power = min(4, int(math.log(size, 1024)))
     size, unit = size / 1024**power, ("bytes", "kB", "MB", "GB", "TB")[power]
-    return f"{size:.3g} {unit}" if size < 1000 else f"{size:.0f} {unit}"
+    return f"{size:.3g} {unit}" if size < 999.5 else f"{size:.0f} {unit}"
 
 
 def human_count(count: float) -> str:

@@ -123,7 +123,10 @@ class ByHand:
             outcome = self.check_out()
         if outcome.explanation is None:
             return Outcome(
-                outcome.action, f"{taken + 1} are out and the pool still gives: it has no limit.", before, outcome.after
+                outcome.action,
+                f"{len(outcome.after.used)} are out and the pool still gives: it has no limit.",
+                before,
+                outcome.after,
             )
         said = f"{taken} more checked out, then it raised." if taken else "It raised at the first call."
         return Outcome("pool.getconn()", said, before, outcome.after, outcome.explanation)
@@ -180,11 +183,11 @@ class ByHand:
                     columns = tuple(column.name for column in cursor.description)
                     rows = cursor.fetchmany(_MOST_SHOWN)
                 count, status = cursor.rowcount, cursor.statusmessage
-        except psycopg2.Error as error:
-            self.script.run(held.name, sql, returns_rows=False, error=error)
+        except (psycopg2.Error, ValueError, OverflowError) as error:  # psycopg2 cannot read a date BC, say
+            self.script.run(held.name, sql, returns_rows=isinstance(error, ValueError | OverflowError), error=error)
             return self._raised(action, error, before)
         self.script.run(held.name, sql, returns_rows=bool(columns))
-        said = f"{held.name}: {status}." if count < 0 else f"{held.name}: {status}, {_rows(count)}."
+        said = f"{held.name}: {_rows(count)}." if columns else f"{held.name}: {status}."
         return Outcome(action, said, before, self.pool.insides(), None, columns, tuple(rows))
 
     def leak(self, pid: int) -> Outcome:

@@ -90,6 +90,12 @@ def _reason(error: BaseException, message: str, stats: PoolStats, slots: Sequenc
             "Return the connection: once psycopg2 has seen it closed, the pool discards it. If returning raised "
             "this, return it a second time: the first left the slot in _used.",
         )
+    if not isinstance(error, psycopg2.Error):
+        return (
+            "The server ran the statement, but psycopg2 cannot turn a value of it into one of Python's: a date BC, "
+            "say, has none.",
+            "Ask for text: cast the column with ::text. The panels of this program show the server's text anyway.",
+        )
     return (
         "The server refused the statement.",
         "The words above are the server's. Correct the statement and run it again.",

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import psycopg2
+
 
 class Script:
     """The program that a person's clicks amount to.
@@ -67,7 +69,7 @@ class Script:
         if error is None:
             self._lines += lines
         else:
-            self._lines += ["try:", *(f"    {line}" for line in lines[:2]), *self._except(error)]
+            self._lines += ["try:", *(f"    {line}" for line in lines), *self._except(error)]
 
     def leak(self, name: str) -> None:
         """Write a connection dropped without being returned."""
@@ -118,7 +120,10 @@ class Script:
     def _except(error: BaseException) -> list[str]:
         kind = type(error).__name__
         caught = "PoolError" if kind == "PoolError" else "psycopg2.Error"
-        first = str(error).strip().partition("\n")[0]
+        if not isinstance(error, psycopg2.Error):
+            caught = kind  # a builtin: a value that psycopg2 cannot turn into Python's
+        # splitlines, because a carriage return in a server's words would end the comment as well
+        first = "".join(str(error).strip().splitlines()[:1])
         return [
             f"except {caught} as error:",
             f'    print(f"{{type(error).__name__}}: {{error}}")  # {kind}: {first}',

@@ -150,6 +150,7 @@ class StockPool:
         """
         record = self._record(conn)
         before = record.state if record else SlotState.CHECKED_OUT
+        lease = record.uses if record else 0
         if record and before is not SlotState.IDLE:
             with self._lock:
                 record.become(SlotState.RETURNING)
@@ -167,7 +168,7 @@ class StockPool:
             number, pid = (record.number, record.pid) if record else (0, 0)
             self.events.append(kind, slot=number, pid=pid, detail=_first_line(error), took=time.monotonic() - began)
             raise
-        self._came_home(conn, record, time.monotonic() - began)
+        self._came_home(conn, record, lease, time.monotonic() - began)
 
     def closeall(self) -> None:
         """Close every connection, idle or in use, as psycopg2's closeall does. Waits for a query that still runs.
@@ -267,16 +268,20 @@ class StockPool:
         self.events.append(EventKind.OPENED, slot=number, pid=pid)
         return record
 
-    def _came_home(self, conn: connection, record: _Record | None, took: float) -> None:
-        kept = any(idle is conn for idle in list(_idle(self.raw)))
+    def _came_home(self, conn: connection, record: _Record | None, lease: int, took: float) -> None:
         if record is None:
             return
         with self._lock:
-            holder, record.holder, record.thread = record.holder, "", ""
-            record.held_since, record.leaked = 0.0, False
-            if kept:
+            # No lock is held across psycopg2's putconn: another thread may have the connection by now.
+            is_ours = record.uses == lease
+            kept = not is_ours or any(idle is conn for idle in list(_idle(self.raw))) or not conn.closed
+            holder = record.holder if is_ours else ""
+            if is_ours:
+                record.holder = record.thread = ""
+                record.held_since, record.leaked = 0.0, False
+            if is_ours and kept:
                 record.become(SlotState.IDLE)
-            elif self._records.get(id(conn)) is record:
+            elif not kept and self._records.get(id(conn)) is record:
                 del self._records[id(conn)]
                 self._counters.closed += 1
         number, pid = record.number, record.pid

@@ -12,6 +12,7 @@ from pgexplorer.pool.by_hand import ByHand, Outcome
 from pgexplorer.pool.slot import Slot, SlotState
 from pgexplorer.pool.stats import PoolStats
 from pgexplorer.server import Server
+from pgexplorer.ui import theme
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.panel import Panel
 from pgexplorer.ui.widgets.code_view import CodeView
@@ -139,13 +140,16 @@ class PoolPanel(Panel):
         column.addLayout(run)
         column.addLayout(mischief)
         column.addWidget(self._last)
-        for name, view, least in (("Inside psycopg2", self.private, 118), ("As Python", self.code, 170)):
+        for name, view, least in (
+            ("Inside psycopg2", self.private, theme.scaled(118)),
+            ("As Python", self.code, theme.scaled(170)),
+        ):
             label = QLabel(name)
             label.setProperty("heading", 2)
             column.addWidget(label)
-            view.setMinimumHeight(least)
+            view.setMinimumHeight(theme.scaled(least))
             column.addWidget(view, 1 if view is self.code else 0)
-        self.private.setMaximumHeight(150)
+        self.private.setMaximumHeight(theme.scaled(172))
         scroll = QScrollArea(widgetResizable=True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inside)
@@ -222,7 +226,8 @@ class PoolPanel(Panel):
         if self._server.in_use is None:
             return
         explanation = outcome.explanation
-        self._last.setText(outcome.said)
+        self._last.setText("" if outcome.columns or explanation is not None else outcome.said)
+        self._last.setVisible(bool(self._last.text()))
         if explanation is None:
             self.message.clear()
         else:

@@ -78,7 +78,8 @@ class TourPanel(Panel):
         self.next_button = button(self.action("tour.next"), "tour.next", style="primary")
         feet.addWidget(self.next_button)
         feet.addWidget(button(self.action("tour.back"), "tour.back", style="quiet"))
-        feet.addWidget(button(self.action("tour.again"), "tour.again", style="quiet"))
+        self._again = button(self.action("tour.again"), "tour.again", style="quiet")
+        feet.addWidget(self._again)
         feet.addStretch(1)
         left = QVBoxLayout()
         left.setSpacing(8)
@@ -184,6 +185,7 @@ class TourPanel(Panel):
         self.next_button.setAccessibleName(text)
         self.action("tour.back").setEnabled(due > 0)
         self.action("tour.again").setEnabled(0 < due < len(STEPS))
+        self._again.setVisible(due < len(STEPS))  # at the end the large button does it
 
     def _set_busy(self, busy: bool) -> None:
         for name in ("tour.next", "tour.back", "tour.again"):

@@ -45,6 +45,8 @@ class CodeView(QPlainTextEdit):
         self._copy.setToolTip("Copy the code")
         self._copy.clicked.connect(self._copy_all)
         icons.wear(self._copy, "copy", "muted")
+        if not is_python:  # wrapped lines would run under the button
+            self.setViewportMargins(0, 0, self._copy.sizeHint().width() + theme.scaled(10), 0)
         self.verticalScrollBar().rangeChanged.connect(self._place)
 
     def set_code(self, text: str) -> None:
@@ -82,7 +84,7 @@ class CodeView(QPlainTextEdit):
     def _place(self) -> None:
         size = self._copy.sizeHint()
         gap = theme.scaled(6)
-        right = self.viewport().geometry().right()
+        right = self.viewport().geometry().right() + self.viewportMargins().right()
         self._copy.setGeometry(right - size.width() - gap, gap, size.width(), size.height())
 
     def _copy_all(self) -> None:

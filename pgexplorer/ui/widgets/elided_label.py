@@ -5,6 +5,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 from typing_extensions import override
 
+from pgexplorer.ui import theme
 from pgexplorer.ui.widgets import plain
 
 
@@ -19,9 +20,15 @@ class ElidedLabel(QLabel):
     ) -> None:
         super().__init__(parent)
         self._mode = mode
+        self._ink = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setText(text)
+
+    def set_ink(self, role: str) -> None:
+        """Draw in the colour *role* of the theme, whatever theme that is; "" for the palette's."""
+        self._ink = role
+        self.update()
 
     @override
     def minimumSizeHint(self) -> QSize:
@@ -48,7 +55,7 @@ class ElidedLabel(QLabel):
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.setPen(theme.colour(self._ink) if self._ink else self.palette().color(self.foregroundRole()))
         area = self.contentsRect()
         painter.drawText(area, self.alignment() | Qt.TextFlag.TextSingleLine, self._elided(area.width()))
 

@@ -181,10 +181,10 @@ class MessageBar(QFrame):
     def _colour(self) -> None:
         role = _ROLES[self._kind]
         self._icon.setPixmap(icons.pixmap(self._kind, theme.scaled(18), role, self.devicePixelRatioF()))
-        palette = self._title.palette()
-        palette.setColor(self._title.foregroundRole(), theme.colour(role))
-        if palette != self._title.palette():
-            self._title.setPalette(palette)
+        if self._title.property("state") != role:
+            self._title.setProperty("state", role)
+            self._title.style().unpolish(self._title)
+            self._title.style().polish(self._title)
         for detail in (self._detail, self._preformatted):
             detail.colour(theme.colour(f"{role}_soft"))
 

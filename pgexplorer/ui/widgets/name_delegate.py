@@ -42,16 +42,16 @@ class NameDelegate(QStyledItemDelegate):
         metrics = QFontMetrics(option.font)  # type: ignore[attr-defined]
         name, muted = self._texts(index)
         size = theme.scaled(16)
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
         painter.save()
         painter.setClipRect(rect)
         left = rect.left() + theme.scaled(10 if self._two_lines else 4)
         if icon := index.data(self._icon_role):
             middle = rect.top() + (rect.height() - size) // 2
-            shade = "accent" if self._two_lines else "muted"
+            shade = "selection_text" if selected else "accent" if self._two_lines else "muted"
             painter.drawPixmap(left, middle, icons.pixmap(str(icon), size, shade, widget.devicePixelRatioF()))
         left += size + theme.scaled(10 if self._two_lines else 7)
         room = rect.right() - left - theme.scaled(4)
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
         role = QPalette.ColorRole.HighlightedText if selected else QPalette.ColorRole.Text
         ink = option.palette.color(role)  # type: ignore[attr-defined]
         painter.setFont(option.font)  # type: ignore[attr-defined]

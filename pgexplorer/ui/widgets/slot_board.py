@@ -30,7 +30,7 @@ from typing_extensions import override
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.elided_label import ElidedLabel
-from pgexplorer.ui.widgets.states import StateKind, mark_colour, paint_glyph, state_colour
+from pgexplorer.ui.widgets.states import StateKind, mark_colour, paint_glyph, state_role
 
 _MOST_BUTTONS = 2
 
@@ -354,10 +354,7 @@ class _Card(QWidget):
     def _colour(self) -> None:
         if self._row is None:
             return
-        palette = self._state.palette()
-        palette.setColor(self._state.foregroundRole(), state_colour(self._row.state_kind))
-        if palette != self._state.palette():
-            self._state.setPalette(palette)
+        self._state.set_ink(state_role(self._row.state_kind))
         font = theme.sans(semibold=True)
         if font != self._state.font():
             self._state.setFont(font)
