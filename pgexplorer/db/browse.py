@@ -71,9 +71,11 @@ class Table:
             cursor.execute("BEGIN READ ONLY")
 
     def _query(self, keys: list[str], after: Row | None, offset: int) -> sql.Composed:
-        # The key comes once more as text behind the columns: what the grid shows may be cut.
+        # The columns by name, for t.* would change with the table between two pages. The key comes once more as text
+        # behind them: what the grid shows may be cut.
         named = [sql.Identifier("t", name) for name in keys]
-        selected = sql.SQL(", ").join([sql.SQL("t.*"), *(sql.SQL("{}::text").format(name) for name in named)])
+        shown = [sql.Identifier("t", column.name) for column in self._columns or ()]
+        selected = sql.SQL(", ").join([*shown, *(sql.SQL("{}::text").format(name) for name in named)])
         query = sql.SQL("SELECT {} FROM {} AS t").format(selected, table_name(self.relation))
         conditions: list[sql.Composable] = []
         if self.where:

@@ -105,3 +105,34 @@ def connected(driver: Driver, profile: Profile) -> Driver:
     """The program, connected to the test server through a ThreadedConnectionPool of 2 to 3."""
     driver.open(profile)
     return driver
+
+
+@pytest.fixture(scope="session")
+def _lease(tmp_path_factory):
+    import os
+
+    before = os.environ.get("PGEXPLORER_HOME")
+    os.environ["PGEXPLORER_HOME"] = str(tmp_path_factory.mktemp("server"))
+    from pgexplorer.demo.server import start
+
+    lease = start()
+    if before is None:
+        del os.environ["PGEXPLORER_HOME"]
+    yield lease
+    lease.release()
+
+
+@pytest.fixture
+def profile(_lease) -> Profile:
+    return app.demo_profile(_lease)
+
+
+@pytest.fixture
+def admin(_lease):
+    import psycopg2
+
+    s = _lease.server
+    conn = psycopg2.connect(host=s.host, port=s.port, dbname=s.dbname, user=s.superuser, password=s.superuser_password)
+    conn.autocommit = True
+    yield conn
+    conn.close()
