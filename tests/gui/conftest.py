@@ -1,6 +1,7 @@
 """The running program for tests: the real window, offscreen, on a real server."""
 
 import gc
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from pgexplorer import app
 from pgexplorer.db.profile import Profile
+from pgexplorer.demo import place
 
 WAIT = 15_000  # milliseconds: a bound for a slow machine, not a wish
 
@@ -92,6 +94,9 @@ def start(qtbot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
         application.window.deleteLater()
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     gc.enable()
+    found = place.find()
+    for folder in (found.base, found.sockets):  # a demo server's files may lie outside the home
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -107,32 +112,8 @@ def connected(driver: Driver, profile: Profile) -> Driver:
     return driver
 
 
-@pytest.fixture(scope="session")
-def _lease(tmp_path_factory):
-    import os
-
-    before = os.environ.get("PGEXPLORER_HOME")
-    os.environ["PGEXPLORER_HOME"] = str(tmp_path_factory.mktemp("server"))
-    from pgexplorer.demo.server import start
-
-    lease = start()
-    if before is None:
-        del os.environ["PGEXPLORER_HOME"]
-    yield lease
-    lease.release()
-
-
 @pytest.fixture
-def profile(_lease) -> Profile:
-    return app.demo_profile(_lease)
-
-
-@pytest.fixture
-def admin(_lease):
-    import psycopg2
-
-    s = _lease.server
-    conn = psycopg2.connect(host=s.host, port=s.port, dbname=s.dbname, user=s.superuser, password=s.superuser_password)
-    conn.autocommit = True
-    yield conn
-    conn.close()
+def backends(admin) -> Callable[[], int]:
+    """How many connections of the program's pool the server counts."""
+    counted = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgexplorer/pool'"
+    return lambda: admin.value(counted)

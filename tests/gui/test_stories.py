@@ -5,25 +5,13 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import psycopg2
 from PySide6.QtWidgets import QPushButton
 
 PERSON = [["1", "Pankaj", "Chowdhury", "M"], ["2", "Rachna", "Agarwal", "F"], ["3", "Raj", "Shamanic", "M"]]
 
 
-def backends(profile) -> int:
-    """Return how many connections of the program's pools the server counts."""
-    conn = psycopg2.connect(**profile.parameters("test"))
-    try:
-        with conn.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgexplorer/pool'")
-            return cursor.fetchone()[0]
-    finally:
-        conn.close()
-
-
-def test_that_the_form_opens_a_pool_and_a_query_fills_the_grid(connected, profile):
-    assert backends(profile) == 2
+def test_that_the_form_opens_a_pool_and_a_query_fills_the_grid(connected, backends):
+    assert backends() == 2
     panel = connected.query("select * from person order by id")
     grid = connected.find("query.grid")
     assert connected.texts(grid.model()) == PERSON
@@ -39,7 +27,13 @@ def test_that_three_check_outs_exhaust_the_pool_and_a_return_makes_it_work_again
     connected.hand("pool.check_out")
     said = connected.message("pool.message")
     assert said.startswith("PoolError: connection pool exhausted")
-    for fact in ("All 3 connections are checked out", "by hand for", "psycopg2.pool.PoolError", "SQLSTATE", "Return one"):
+    for fact in (
+        "All 3 connections are checked out",
+        "by hand for",
+        "psycopg2.pool.PoolError",
+        "SQLSTATE",
+        "Return one",
+    ):
         assert fact in said
     connected.hand("pool.check_in")
     assert connected.message("pool.message") == ""
@@ -113,17 +107,17 @@ def test_that_the_python_of_everything_done_runs_when_it_is_copied_out(connected
     assert "'Pankaj'" in ran.stdout
 
 
-def test_that_close_all_closes_the_pool_and_reopen_makes_it_work_again(connected, profile):
+def test_that_close_all_closes_the_pool_and_reopen_makes_it_work_again(connected, backends):
     connected.hand("pool.check_out")
     connected.hand("pool.close_all")
     connected.until(lambda: connected.window.slot_bar.text() == "Pool closed")
-    assert backends(profile) == 0
+    assert backends() == 0
     panel = connected.query("select 1")
     assert panel.message.text().startswith("PoolError: connection pool is closed")
     connected.hand("pool.reopen")
     panel = connected.query("select 1")
     assert connected.texts(connected.find("query.grid").model()) == [["1"]]
-    assert backends(profile) == 2
+    assert backends() == 2
 
 
 def test_that_a_statement_by_hand_shows_its_rows_and_leaves_the_slot_idle_in_transaction(connected):
@@ -166,7 +160,7 @@ def test_that_the_demo_opens_on_the_person_table_in_a_pool_of_two_to_three(start
     assert not os.path.exists(f"/proc/{pid}") if sys.platform == "linux" else True
 
 
-def test_that_the_program_works_with_a_pool_of_one(driver, profile):
+def test_that_the_program_works_with_a_pool_of_one(driver, profile, backends):
     driver.open(replace(profile, minconn=1, maxconn=1))
     assert driver.server.in_use.pool.stats().size == 1
     driver.window.open_table(driver.window.schema.relation("public", "person"))
@@ -174,7 +168,7 @@ def test_that_the_program_works_with_a_pool_of_one(driver, profile):
     assert driver.texts(driver.find("table.grid").model()) == PERSON
     driver.query("select 1; select 2")
     assert driver.find("query.results").count() == 2
-    assert backends(profile) == 1
+    assert backends() == 1
 
 
 def test_that_the_simple_pool_serves_the_whole_program(driver, profile):
