@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import psycopg2
 import pytest
-from fix_facts import until
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QLabel, QPushButton, QToolTip
 
+from fix_facts import until
 from pgexplorer.demo.server import start as start_demo
 
 
