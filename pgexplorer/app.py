@@ -11,15 +11,14 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from types import FrameType, TracebackType
 
 from PySide6.QtCore import QMessageLogContext, QObject, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
-from pgexplorer.db.profile import Profile
-from pgexplorer.demo.lease import DemoLease
+from pgexplorer.demo_host import DemoHost
 from pgexplorer.home import home
 from pgexplorer.jobs import Jobs
 from pgexplorer.secrets import Secrets
@@ -44,7 +43,7 @@ class Application:
     server: Server
     jobs: Jobs
     settings: Settings
-    demo: "list[DemoLease]" = field(default_factory=list["DemoLease"])
+    demo: DemoHost
     is_closed: bool = False
 
     def close(self) -> None:
@@ -60,48 +59,7 @@ class Application:
         ending.start()
         ending.join(_QUIT)
         self.jobs.drain(0.5)
-        for lease in self.demo:
-            lease.release()
-        self.demo.clear()
-
-    def start_demo(self, *, tour: bool) -> None:
-        """Start the demo server in a job, connect to it and open its person table."""
-        connect = self.window.connect_panel
-        connect.message.show_message("info", "Starting the demo server…")
-
-        def work() -> Iterator[str | DemoLease]:
-            from pgexplorer.demo.server import start
-
-            told: list[str] = []
-            yield start(told.append)
-
-        def started(lease: DemoLease) -> None:
-            if self.is_closed:
-                lease.release()
-                return
-            self.demo.append(lease)
-            profile = demo_profile(lease)
-            self.window.schema.open_first("person")
-            connect.show_demo(profile)
-            self.server.open(profile, self.window.show_tour if tour else None)
-
-        def failed(error: Exception) -> None:
-            connect.message.show_message("error", "The demo server did not start", str(error))
-
-        self.jobs.start(work, name="start the demo", yielded=started, failed=failed)
-
-
-def demo_profile(lease: DemoLease) -> Profile:
-    """Return the profile of a demo server."""
-    demo = lease.server
-    return Profile(
-        name="Demo database",
-        host=demo.host,
-        port=str(demo.port),
-        dbname=demo.dbname,
-        user=demo.user,
-        password=demo.password,
-    )
+        self.demo.release()
 
 
 def start(argv: Sequence[str] = ()) -> Application:
@@ -120,10 +78,10 @@ def start(argv: Sequence[str] = ()) -> Application:
     server = Server(jobs)
     connect = ConnectPanel(server, jobs, settings, secrets)
     tour = TourPanel(server, jobs)
-    window = MainWindow(server, jobs, settings, connect, tour, look)
-    application = Application(qt, window, server, jobs, settings)
+    demo = DemoHost(jobs)
+    window = MainWindow(server, jobs, settings, demo, connect, tour, look)
+    application = Application(qt, window, server, jobs, settings, demo)
     window.close_wanted.connect(application.close)
-    connect.demo_wanted.connect(lambda: application.start_demo(tour=True))
     _collect_on_this_thread(window)
     _catch_bugs(window)
     window.restore_layout()
@@ -133,7 +91,7 @@ def start(argv: Sequence[str] = ()) -> Application:
     if options.url:
         connect.paste_url(options.url)
     if options.demo:
-        application.start_demo(tour=not options.no_tour)
+        window.start_demo(tour=not options.no_tour)
     return application
 
 

@@ -9,11 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
-
-if TYPE_CHECKING:
-    from pgexplorer.db.profile import Profile
-    from pgexplorer.demo.lease import DemoLease
+from typing import NoReturn
 
 CLEAN, USAGE, INTERNAL, INTERRUPTED = 0, 2, 70, 130
 _COMMANDS = ("open", "demo", "tour", "doctor")
@@ -137,23 +133,9 @@ def _tour_on_demo(then: Callable[[], int] = lambda: CLEAN) -> int:
     except OSError as error:
         return _complain(f"The demo server cannot be started: {error}")
     with lease:
-        with OwnBench(_profile(lease)) as bench:
+        with OwnBench(lease.server.profile()) as bench:
             code = run(sys.stdout, _colour(), bench)
         return max(code, then())
-
-
-def _profile(lease: "DemoLease") -> "Profile":
-    from pgexplorer.db.profile import Profile
-
-    demo = lease.server
-    return Profile(
-        name="Demo database",
-        host=demo.host,
-        port=str(demo.port),
-        dbname=demo.dbname,
-        user=demo.user,
-        password=demo.password,
-    )
 
 
 def _preflight() -> str | None:

@@ -9,9 +9,10 @@ from PySide6.QtCore import QObject, Signal
 
 from pgexplorer.db.cancel import end_all
 from pgexplorer.db.client import Client
-from pgexplorer.db.probe import Connection, Facts, connect_side, facts
+from pgexplorer.db.probe import Connection, Facts, facts
 from pgexplorer.db.profile import Profile
 from pgexplorer.db.query import ROW_LIMIT, Query
+from pgexplorer.db.side import SideDoor
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.pool.by_hand import ByHand
 from pgexplorer.pool.protocol import Pool
@@ -28,6 +29,7 @@ class InUse:
     hand: ByHand
     client: Client
     facts: Facts
+    side: SideDoor
 
     @property
     def pool(self) -> Pool:
@@ -123,9 +125,8 @@ class Server(QObject):
         return Query(in_use.client, sql, holder, side=self.side(), row_limit=row_limit, offset=offset)
 
     def side(self) -> Callable[[], Connection]:
-        """Return what opens a short-lived connection beside the pool."""
-        profile = self._needed().profile
-        return lambda: connect_side(profile)
+        """Return what opens the one short-lived connection beside the pool."""
+        return self._needed().side
 
     def _needed(self) -> InUse:
         if self.in_use is None:
@@ -164,7 +165,7 @@ class PoolBench:
         in_use = self._server.in_use
         if in_use is None:
             raise ConnectionAbortedError("The server was left.")
-        return connect_side(in_use.profile)
+        return in_use.side()
 
 
 def _open(profile: Profile) -> InUse:
@@ -172,13 +173,14 @@ def _open(profile: Profile) -> InUse:
         parameters: dict[str, Any] = profile.parameters()
         return open_stock(profile.pool_class, profile.minconn, profile.maxconn, **parameters)
 
+    side = SideDoor(profile)
     pool = open_pool()
     client = Client(pool)
     try:
         with client.lend("connect") as conn:
             found = facts(conn)
     except BaseException:
-        end_all(pool, lambda: connect_side(profile, 1))
+        end_all(pool, lambda: side(1))
         raise
 
     def reopen() -> Pool:
@@ -186,10 +188,10 @@ def _open(profile: Profile) -> InUse:
         in_use.client = Client(fresh)
         return fresh
 
-    hand = ByHand(pool, profile.script_parameters(), reopen=reopen, connect=lambda: connect_side(profile))
-    in_use = InUse(profile, hand, client, found)
+    hand = ByHand(pool, profile.script_parameters(), reopen=reopen, connect=side)
+    in_use = InUse(profile, hand, client, found, side)
     return in_use
 
 
 def _close(in_use: InUse) -> None:
-    end_all(in_use.pool, lambda: connect_side(in_use.profile, 1))
+    end_all(in_use.pool, lambda: in_use.side(1))

@@ -95,7 +95,8 @@ class Profile:
     def parameters(self, purpose: str = "pool") -> dict[str, Any]:
         """Return the keywords for psycopg2.connect, the password among them; *purpose* is "pool" or "side"."""
         given: dict[str, Any] = dict(split_options(self.options))
-        for name in ("service", "host", "port", "dbname", "user", "password", "sslrootcert", "sslcert", "sslkey"):
+        given |= self._where()
+        for name in ("password", "sslrootcert", "sslcert", "sslkey"):
             if value := getattr(self, name):
                 given[name] = value
         if self.sslmode != "prefer":
@@ -120,6 +121,12 @@ class Profile:
         if self.sslrootcert:
             shown["sslrootcert"] = self.sslrootcert
         return shown
+
+    def _where(self) -> dict[str, str]:
+        """Return what says where the server is. With a service its own host and port hold unless others were typed."""
+        usual = {"host": "localhost", "port": "5432"} if self.service else {}
+        named = ((name, str(getattr(self, name))) for name in ("service", "host", "port", "dbname", "user"))
+        return {name: value for name, value in named if value and value != usual.get(name)}
 
     def _settings(self) -> str:
         given = ["-c default_transaction_read_only=on"] if self.read_only else []

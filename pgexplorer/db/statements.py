@@ -35,7 +35,8 @@ def split(text: str) -> list[Statement]:
         parsed = postgast.parse(text)
         pieces = [(raw.stmt_location, raw.stmt_len, _pages(raw.stmt)) for raw in parsed.stmts]
     except (postgast.PgQueryError, UnicodeEncodeError, DecodeError):
-        pieces = [(start, end - start, False) for start, end in _scanned(text, len(data))]
+        # An empty piece is left out here: a length of 0 is libpg_query's word for "to the end".
+        pieces = [(start, end - start, False) for start, end in _scanned(text, len(data)) if end > start]
     statements: list[Statement] = []
     for location, length, pages in pieces:
         raw = data[location : location + length if length else None]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from pgexplorer.db.profile import Profile
+
 
 @dataclass(frozen=True)
 class DemoServer:
@@ -25,6 +27,17 @@ class DemoServer:
     def __repr__(self) -> str:
         """Say where it is, never a password."""
         return f"DemoServer({self.user}@{self.host}:{self.port}/{self.dbname}, {self.version}, pid {self.pid})"
+
+    def profile(self) -> Profile:
+        """Return what opens a pool on it as the application's role."""
+        return Profile(
+            name="Demo database",
+            host=self.host,
+            port=str(self.port),
+            dbname=self.dbname,
+            user=self.user,
+            password=self.password,
+        )
 
 
 class DemoLease:

@@ -122,8 +122,9 @@ class Script:
         caught = "PoolError" if kind == "PoolError" else "psycopg2.Error"
         if not isinstance(error, psycopg2.Error):
             caught = kind  # a builtin: a value that psycopg2 cannot turn into Python's
-        # splitlines, because a carriage return in a server's words would end the comment as well
-        first = "".join(str(error).strip().splitlines()[:1])
+        first = str(error).strip().partition("\n")[0]
+        # A carriage return in a server's words would end the comment, and what follows it be code.
+        first = "".join(letter if letter.isprintable() else " " for letter in first)
         return [
             f"except {caught} as error:",
             f'    print(f"{{type(error).__name__}}: {{error}}")  # {kind}: {first}',

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QMainWindow,
     QMenu,
     QMessageBox,
+    QProgressBar,
     QPushButton,
     QSplitter,
     QStackedWidget,
@@ -22,8 +23,9 @@ from PySide6.QtWidgets import (
 )
 from typing_extensions import override
 
-from pgexplorer.db.profile import Environment
+from pgexplorer.db.profile import Environment, Profile
 from pgexplorer.db.schema import Relation
+from pgexplorer.demo_host import DemoHost
 from pgexplorer.jobs import Jobs
 from pgexplorer.server import Server
 from pgexplorer.settings import Settings
@@ -36,6 +38,7 @@ from pgexplorer.ui.panels.query import QueryPanel
 from pgexplorer.ui.panels.schema import SchemaPanel
 from pgexplorer.ui.panels.table import TablePanel
 from pgexplorer.ui.panels.tour import TourPanel
+from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.message_bar import MessageBar
 from pgexplorer.ui.widgets.slot_bar import SlotBar
@@ -47,6 +50,8 @@ _SCHEMES = {
     theme.Scheme.DARK: "Dark",
     theme.Scheme.CONTRAST: "High contrast",
 }
+# The word stands in the status bar: the colour is never alone.
+_ENVIRONMENTS = {Environment.DEVELOPMENT: "accent", Environment.STAGING: "warn", Environment.PRODUCTION: "bad"}
 
 
 class MainWindow(QMainWindow):
@@ -59,6 +64,7 @@ class MainWindow(QMainWindow):
         server: Server,
         jobs: Jobs,
         settings: Settings,
+        demo: DemoHost,
         connect: ConnectPanel,
         tour: TourPanel,
         look: theme.Theme,
@@ -73,6 +79,8 @@ class MainWindow(QMainWindow):
         self._server = server
         self._jobs = jobs
         self._settings = settings
+        self._demo = demo
+        self._tour_offered = False
         self._look = look
         self._ask = ask
         self._queries = 0
@@ -99,6 +107,7 @@ class MainWindow(QMainWindow):
                 "Ctrl+W",
                 "close",
             ),
+            Action("window.sample", "Load the sample shop", self._load_sample, "", "download"),
             Action("window.tour", "Guided tour", self.show_tour, "F1", "book"),
             Action("window.pool", "Show the pool panel", self._toggle_pool, "Ctrl+Shift+P", "pool"),
             Action("window.keys", "Keyboard shortcuts", self.show_keys, "Ctrl+/", "help"),
@@ -172,7 +181,13 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(bar)
+        self._sample_bar = QProgressBar(textVisible=False, maximum=1000)
+        self._sample_bar.setObjectName("window.sample_bar")
+        self._sample_bar.setAccessibleName("Loading the sample")
+        self._sample_bar.setProperty("thin", True)
+        self._sample_bar.hide()
         column.addWidget(self.message)
+        column.addWidget(self._sample_bar)
         column.addWidget(self.pages, 1)
         self.setCentralWidget(whole)
         status = QStatusBar()
@@ -189,7 +204,7 @@ class MainWindow(QMainWindow):
         """Fill the menus with the panels' own actions; the same rows make the keyboard sheet."""
         bar = self.menuBar()
         file = bar.addMenu("&Server")
-        for name in ("window.connect", "window.explore", "window.disconnect", "window.quit"):
+        for name in ("window.connect", "window.explore", "window.sample", "window.disconnect", "window.quit"):
             file.addAction(self._actions[name])
         for panel in (self.connect_panel, self.schema, self.pool):
             menu = bar.addMenu(f"&{panel.TITLE}")
@@ -215,11 +230,56 @@ class MainWindow(QMainWindow):
         self.pool.glance_changed.connect(self._glance)
         self.tour.outcome_arrived.connect(self.pool.show_outcome)
         self.tour.closed.connect(self.tour.hide)
+        self.connect_panel.demo_wanted.connect(self.start_demo)
+        self._demo.started.connect(self._demo_started)
+        self._demo.failed.connect(self._demo_failed)
+        self._demo.sample_progressed.connect(self._sample_progressed)
+        self._demo.sample_failed.connect(self._sample_failed)
+        self._demo.sample_ended.connect(self._sample_ended)
         self._server.opened.connect(self._opened)
         self._server.swapped.connect(self._show_state)
         self._server.closed.connect(self._closed)
         self._server.failed.connect(self._failed)
         self._jobs.unheard.connect(self._unheard)
+
+    # -- the demo -----------------------------------------------------------------------------------------------
+
+    def start_demo(self, *, tour: bool = True) -> None:
+        """Start the demo server, connect to it and open its person table, and with *tour* offer the tour."""
+        self.connect_panel.message.show_message("info", "Starting the demo server…")
+        self._tour_offered = tour
+        self._demo.start()
+
+    def _demo_started(self, profile: Profile) -> None:
+        self.schema.open_first("person")
+        self.connect_panel.show_demo(profile)
+        self._server.open(profile, self.show_tour if self._tour_offered else None)
+
+    def _demo_failed(self, words: str) -> None:
+        self.connect_panel.message.show_message("error", "The demo server did not start", words)
+
+    def _load_sample(self) -> None:
+        stop = [("Stop", self._demo.stop_sample)]
+        self.message.show_message("info", "Loading the sample: a shop with a million orders", actions=stop)
+        self._sample_bar.setValue(0)
+        self._sample_bar.show()
+        self._demo.load_sample()
+        self._show_state()
+
+    def _sample_progressed(self, done: int, total: int, _text: str) -> None:
+        self._sample_bar.setValue(done * self._sample_bar.maximum() // max(1, total))
+
+    def _sample_failed(self, words: str) -> None:
+        self.message.show_message("error", "The sample was not loaded", words)
+
+    def _sample_ended(self, stopped: bool) -> None:
+        self._sample_bar.hide()
+        self._show_state()
+        if stopped:
+            self.message.show_message("info", "Loading was stopped. What was begun is dropped the next time.")
+        elif self.message.kind() != "error":
+            self.message.show_message("success", "The sample is loaded: look into the schema shop.")
+            self.schema.refresh()
 
     # -- pages --------------------------------------------------------------------------------------------------
 
@@ -325,6 +385,8 @@ class MainWindow(QMainWindow):
         exploring = self.pages.currentWidget() is self._split
         for name in ("window.explore", "window.new_sql", "window.tour", "window.disconnect", "window.pool"):
             self._actions[name].setEnabled(in_use is not None)
+        on_demo = in_use is not None and self._demo.is_server_of(in_use.profile)
+        self._actions["window.sample"].setEnabled(on_demo and not self._demo.is_loading)
         self.slot_bar.setVisible(in_use is not None)
         if in_use is None:
             self._address.setText("Not connected")
@@ -334,8 +396,8 @@ class MainWindow(QMainWindow):
             return
         profile, facts = in_use.profile, in_use.facts
         self._address.setText(profile.title if len(profile.title) <= 48 else f"{profile.title[:47]}…")
-        production = profile.environment is Environment.PRODUCTION
-        self._address.setProperty("danger", production)
+        icons.wear(self._address, "database", _ENVIRONMENTS[profile.environment])
+        self._address.setToolTip(plain.tool_tip(f"{profile.environment}: {profile.address}"))
         self._status_server.setText(f"PostgreSQL {facts.version} · {profile.address} · {facts.tls or 'TLS off'}")
         self._status_mode.setText(
             f"{profile.environment} · {'read-only' if profile.read_only else 'read-write'} · autocommit"

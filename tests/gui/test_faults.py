@@ -242,10 +242,7 @@ def test_that_closing_the_window_in_mid_query_ends_within_three_seconds_and_leav
 def test_that_a_server_that_stops_is_said_and_the_program_still_ends_in_time(start, tmp_path, monkeypatch):
     driver = start()
     lease = start_demo()
-    from pgexplorer.app import demo_profile
-
-    driver.app.demo.append(lease)
-    driver.open(demo_profile(lease))
+    driver.open(lease.server.profile())
     os.kill(lease.server.pid, signal.SIGINT)  # fast shutdown
     driver.until(lambda: not os.path.exists(f"/proc/{lease.server.pid}/cmdline") or not _lives(lease.server.pid))
     panel = driver.query("select 1")
@@ -256,6 +253,7 @@ def test_that_a_server_that_stops_is_said_and_the_program_still_ends_in_time(sta
     began = time.monotonic()
     driver.window.close()
     assert time.monotonic() - began < 3
+    lease.release()
 
 
 def _lives(pid: int) -> bool:

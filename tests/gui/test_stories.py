@@ -157,10 +157,10 @@ def test_that_the_demo_opens_on_the_person_table_in_a_pool_of_two_to_three(start
     pool = driver.server.in_use.pool
     assert (pool.kind, pool.minconn, pool.maxconn) == ("ThreadedConnectionPool", 2, 3)
     assert driver.window.tour.isVisible()
-    server = driver.app.demo[0].server
+    profile = driver.server.in_use.profile
     driver.app.close()
     with pytest.raises(OSError, match="refused"):
-        socket.create_connection((server.host, server.port), timeout=5)
+        socket.create_connection((profile.host, int(profile.port)), timeout=5)
 
 
 def test_that_the_program_works_with_a_pool_of_one(driver, profile, backends):

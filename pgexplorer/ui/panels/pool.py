@@ -309,7 +309,8 @@ class PoolPanel(Panel):
             if self._figures[name].text() != text:
                 self._figures[name].setText(text)
         kinds = [_KINDS[slot.state] for slot in slots]
-        self.glance_changed.emit(tuple(kinds), _glance(stats), _tip(slots, stats))
+        beside = self._server.in_use.side.is_open
+        self.glance_changed.emit(tuple(kinds), _glance(stats, beside=beside), _tip(slots, stats, beside=beside))
         self._enable()
 
     def _chosen(self) -> int:
@@ -364,16 +365,19 @@ def _row(slot: Slot, now: float, *, is_mine: bool) -> SlotRow:
     )
 
 
-def _glance(stats: PoolStats) -> str:
-    return "Pool closed" if stats.is_closed else f"{stats.used} of {stats.maxconn} in use"
+def _glance(stats: PoolStats, *, beside: bool) -> str:
+    said = "Pool closed" if stats.is_closed else f"{stats.used} of {stats.maxconn} in use"
+    return f"{said} + 1 side" if beside else said
 
 
-def _tip(slots: tuple[Slot, ...], stats: PoolStats) -> str:
+def _tip(slots: tuple[Slot, ...], stats: PoolStats, *, beside: bool) -> str:
     if stats.is_closed:
         return "The pool is closed. Reopen it in the pool panel."
     who = [f"#{slot.number}  {slot.state}  {slot.holder}" for slot in slots if slot.is_out]
     free = stats.maxconn - stats.used
     lines = [f"{stats.size} connections are open on the server, {stats.maxconn} at most; {free} can be checked out."]
+    if beside:
+        lines.append("One more connection, pgexplorer/side, is open for a moment beside the pool.")
     return "\n".join([*lines, *who])
 
 
