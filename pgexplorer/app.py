@@ -89,7 +89,7 @@ def start(argv: Sequence[str] = ()) -> Application:
     if settings.trouble:
         window.message.show_message("warning", settings.trouble)
     if options.url:
-        connect.paste_url(options.url)
+        connect.form.paste_url(options.url)
     if options.demo:
         window.start_demo(tour=not options.no_tour)
     return application

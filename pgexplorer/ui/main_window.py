@@ -287,7 +287,7 @@ class MainWindow(QMainWindow):
         """Show the page for connecting."""
         self.pages.setCurrentWidget(self.connect_panel)
         self._show_state()
-        self.connect_panel.host.setFocus()
+        self.connect_panel.form.host.setFocus()
 
     def show_explore(self) -> None:
         """Show the server in use."""

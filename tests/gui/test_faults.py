@@ -33,7 +33,7 @@ def test_that_a_refused_connection_is_said_in_place_and_the_form_keeps_everythin
     driver.until(lambda: words in driver.message("connect.message"))
     driver.settle()
     assert not driver.server.is_open
-    assert driver.window.connect_panel.profile() == wrong
+    assert driver.window.connect_panel.form.profile() == wrong
     assert driver.find("connect.password").text() == wrong.password
     assert wrong.password not in driver.message("connect.message")
     driver.window.connect_panel.show_profile(profile)
@@ -102,18 +102,18 @@ def test_that_test_connection_tells_the_stages_and_offers_the_databases(driver, 
     said = driver.message("connect.message")
     assert "Name look-up" in said
     assert "Authentication" in said
-    assert profile.dbname in driver.window.connect_panel._databases.stringList()
+    assert profile.dbname in driver.window.connect_panel.form.databases.stringList()
     assert not driver.server.is_open
 
 
 def test_that_hostile_url_parameters_are_named_and_not_used(driver):
-    driver.window.connect_panel.paste_url(
+    driver.window.connect_panel.form.paste_url(
         "postgresql://me:s3cret@db.example/shop?service=prod&options=-csearch_path%3Dx&passfile=/etc/passwd&sslmode=require"
     )
     note = driver.find("connect.url.note").text()
     for name in ("service", "options", "passfile"):
         assert name in note
-    taken = driver.window.connect_panel.profile()
+    taken = driver.window.connect_panel.form.profile()
     assert (taken.host, taken.dbname, taken.user, taken.sslmode) == ("db.example", "shop", "me", "require")
     assert taken.service == ""
     assert taken.options == ""
@@ -122,9 +122,9 @@ def test_that_hostile_url_parameters_are_named_and_not_used(driver):
 
 def test_that_a_refused_url_changes_nothing(driver, profile):
     driver.window.connect_panel.show_profile(profile)
-    driver.window.connect_panel.paste_url("postgresql://a:b@c/d?gssencmode=disable")
+    driver.window.connect_panel.form.paste_url("postgresql://a:b@c/d?gssencmode=disable")
     assert "gssencmode" in driver.find("connect.url.note").text()
-    assert driver.window.connect_panel.profile() == profile
+    assert driver.window.connect_panel.form.profile() == profile
 
 
 HOSTILE = 'we""ird.<b>x</b> 😀'
