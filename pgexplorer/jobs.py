@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 import traceback
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -88,13 +89,20 @@ class Jobs(QObject):
         if yielded is not None:
             job.yielded.connect(yielded)
 
+        # Weak, because a connected callable that holds its own sender is a circle that no collector sees.
+        itself = weakref.ref(job)
+
         def unheard(error: object) -> None:
-            self.unheard.emit(error, job.traceback)
+            self.unheard.emit(error, job.traceback if (job := itself()) else "")
+
+        def retire() -> None:
+            if job := itself():
+                self._retire(job)
 
         job.failed.connect(failed or unheard)
         if ended is not None:
             job.ended.connect(ended)
-        job.ended.connect(lambda: self._retire(job))
+        job.ended.connect(retire)
         self._running.add(job)
         job.thread_.start()
         return job

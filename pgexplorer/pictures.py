@@ -1,6 +1,8 @@
 """Pictures of the real window on the demo server, for the README and the guide: nothing in them is drawn by hand."""
 
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +11,19 @@ from PySide6.QtCore import QEventLoop
 from PySide6.QtWidgets import QPushButton
 
 from pgexplorer import app
-from pgexplorer.db.profile import Profile
+from pgexplorer.db.profile import Environment, Profile
+from pgexplorer.demo import place
 from pgexplorer.ui import theme
 
 _WAIT = 30.0  # seconds for any one thing to happen
+_PROFILES = (
+    Profile(name="staging", service="staging", environment=Environment.STAGING),
+    Profile(
+        name="shop, read-only", host="db1,db2", dbname="shop", user="app_ro", sslmode="verify-full",
+        environment=Environment.PRODUCTION, read_only=True,
+    ),
+    Profile(name="test on localhost", dbname="test", user="postgres", pool_class="SimpleConnectionPool"),
+)  # fmt: skip
 
 
 class _Session:
@@ -58,6 +69,25 @@ def take_pictures(folder: Path) -> int:
     """
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home:  # nobody's own profiles are in the pictures, nor anything of them left
+        before = os.environ.get("PGEXPLORER_HOME")
+        os.environ["PGEXPLORER_HOME"] = home
+        try:
+            _take_all(folder)
+            demo = place.find()
+            for left in (demo.base, demo.sockets):
+                shutil.rmtree(left, ignore_errors=True)
+        finally:
+            if before is None:
+                del os.environ["PGEXPLORER_HOME"]
+            else:
+                os.environ["PGEXPLORER_HOME"] = before
+    for name in sorted(path.name for path in folder.glob("*.png")):
+        print(folder / name)
+    return 0
+
+
+def _take_all(folder: Path) -> None:
     light, dark = theme.Scheme.LIGHT, theme.Scheme.DARK
     session = _Session(folder)
     try:
@@ -83,13 +113,13 @@ def take_pictures(folder: Path) -> int:
             session.click("tour.next")
         session.take("tour", light)
         session.window.tour.hide()
-        session.window.connect_panel.show_profile(
-            Profile(name="shop", host="db.example.org", dbname="shop", user="app", sslmode="verify-full")
-        )
+        connect = session.window.connect_panel
+        for profile in _PROFILES:
+            connect.new()
+            connect.show_profile(profile)
+            connect.save()
+        connect.message.clear()
         session.window.show_connect()
         session.take("connect", light, 1180, 820)
     finally:
         session.application.close()
-    for name in sorted(path.name for path in folder.glob("*.png")):
-        print(folder / name)
-    return 0

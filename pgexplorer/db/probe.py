@@ -66,12 +66,15 @@ class Facts:
         return words
 
 
+# An ordinary role sees no backend_type of others' sessions, but whose they are and in which database.
 _FACTS = """
 SELECT current_setting('server_version'),
        current_setting('max_connections')::int,
        current_setting('superuser_reserved_connections')::int
            + coalesce(current_setting('reserved_connections', true), '0')::int,
-       (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()),
+       (SELECT count(*) FROM pg_stat_activity
+         WHERE pid <> pg_backend_pid()
+           AND coalesce(backend_type = 'client backend', usesysid IS NOT NULL AND datid IS NOT NULL)),
        (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user),
        (SELECT array_agg(datname::text ORDER BY datname) FROM pg_database
          WHERE datallowconn AND has_database_privilege(oid, 'CONNECT')),

@@ -240,8 +240,8 @@ class ConnectForm(QWidget):
         ):
             check.setChecked(value)
         rare = (profile.service, profile.options, profile.sslrootcert, profile.sslcert, profile.sslkey)
-        if any(rare) or profile.statement_timeout_s or profile.weak_passwords or profile.read_only:
-            self.more.setChecked(True)
+        more = any(rare) or bool(profile.statement_timeout_s) or profile.weak_passwords or profile.read_only
+        self.more.setChecked(more)
         self._filling = False
         self._changed()
 
