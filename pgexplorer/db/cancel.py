@@ -8,6 +8,7 @@ import ctypes
 import glob
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from pgexplorer.pool.protocol import Pool
 
 CANCEL, TERMINATE = "pg_cancel_backend", "pg_terminate_backend"
 _RUNG = 2.0  # seconds that each rung is given
+_AGAIN = 0.1  # seconds after which a signal is sent again that found the backend between two statements
 
 
 class Running:
@@ -59,24 +61,30 @@ class Running:
             if self.ended.is_set():
                 return
             yield f"{word} {self.pid}…"
-            self._signal(side, function)
-            if self.ended.wait(_RUNG):
+            deadline = time.monotonic() + _RUNG
+            while not self._signal(side, function) and time.monotonic() < deadline:
+                if self.ended.wait(_AGAIN):
+                    return
+            if self.ended.wait(max(0.0, deadline - time.monotonic())):
                 return
         yield "No answer: the link is cut and the slot is freed."
         cut(self._conn)
 
-    def _signal(self, side: Callable[[], connection], function: str) -> None:
-        """Send one signal, guarded by pid, state and tag, so that only this work can be its victim."""
+    def _signal(self, side: Callable[[], connection], function: str) -> bool:
+        """Send one signal, guarded by pid, state and tag, so that only this work can be its victim.
+
+        Return False where the backend ran nothing of this work at that moment: it was between two statements.
+        """
         with self._calls:
             if self.ended.is_set():
-                return
+                return True
             self._sent = True
             try:
                 conn = side()
             except psycopg2.Error:
                 if function == CANCEL:
                     _cancel_through_libpq(self._conn)
-                return
+                return True
             try:
                 conn.autocommit = True
                 with conn.cursor() as cursor:
@@ -85,8 +93,9 @@ class Running:
                         " WHERE pid = %s AND state = 'active' AND position(%s IN query) = 1",
                         (self.pid, self.tag.strip()),
                     )
+                    return cursor.rowcount > 0
             except psycopg2.Error:
-                pass  # the next rung follows
+                return True  # the next rung follows
             finally:
                 conn.close()
 

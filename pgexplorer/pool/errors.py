@@ -11,6 +11,26 @@ from pgexplorer.pool.slot import Slot
 from pgexplorer.pool.stats import PoolStats
 
 
+class PoolExhausted(PoolError):
+    """All connections are out, and the caller does not wait."""
+
+
+class PoolTimeout(PoolError):
+    """No connection came back in time."""
+
+
+class TooManyWaiting(PoolError):
+    """As many wait already as may."""
+
+
+class PoolClosed(PoolError):
+    """The pool is closed."""
+
+
+class NotFromThisPool(PoolError):
+    """The connection is not out of this pool: a stranger, returned before, or returned with another's key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """An exception in words. Nothing in it holds the exception, a connection or a traceback."""

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 
 class EventKind(StrEnum):
@@ -24,6 +25,11 @@ class EventKind(StrEnum):
     DONE = "done"
     LOST = "connection lost"
     LEAKED = "leaked"
+    WAITING = "waiting"
+    TIMED_OUT = "timed out"
+    HELD_LONG = "held long"
+    CAME_BACK = "came back"  # after it was held long
+    DROPPED = "dropped"  # the holder lost its last reference; the slot is free again
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +48,38 @@ class Event:
 
 
 class EventRing:
-    """The last *size* events. Written by any thread, read in batches by one that draws."""
+    """The last *size* events. Written by any thread, read in batches by one that draws.
+
+    An event is written as a tuple, in half a microsecond, and becomes an `Event` when it is read.
+    """
 
     def __init__(self, size: int = 10_000) -> None:
-        self._events: deque[Event] = deque(maxlen=size)
+        self._raw: deque[tuple[int, float, EventKind, int, int, str, str, str, float]] = deque(maxlen=size)
         self._last = 0
         self._lock = threading.Lock()
 
     def append(
-        self, kind: EventKind, *, slot: int = 0, pid: int = 0, holder: str = "", detail: str = "", took: float = 0.0
+        self,
+        kind: EventKind,
+        *,
+        slot: int = 0,
+        pid: int = 0,
+        holder: str = "",
+        detail: str = "",
+        took: float = 0.0,
+        thread: str | None = None,
     ) -> None:
-        """Write one event with the time and the calling thread's name."""
-        thread = threading.current_thread().name
+        """Write one event with the time and, unless *thread* names another, the calling thread."""
+        named = threading.current_thread().name if thread is None else thread
+        self.put(kind, time.monotonic(), slot, pid, holder, named, detail, took)
+
+    def put(
+        self, kind: EventKind, at: float, slot: int, pid: int, holder: str, thread: str, detail: str, took: float
+    ) -> None:
+        """Write one event whose every part is known: the quick way."""
         with self._lock:
             self._last += 1
-            self._events.append(Event(self._last, time.monotonic(), kind, slot, pid, holder, thread, detail, took))
+            self._raw.append((self._last, at, kind, slot, pid, holder, thread, detail, took))
 
     @property
     def last(self) -> int:
@@ -69,7 +92,6 @@ class EventRing:
             newer = self._last - sequence
             if newer <= 0:
                 return [], 0
-            kept = len(self._events)
-            start = max(0, kept - newer)
-            events = [self._events[index] for index in range(start, kept)] if newer < kept else list(self._events)
-        return events, max(0, newer - kept)
+            kept = len(self._raw)
+            raw = list(islice(self._raw, max(0, kept - newer), kept))
+        return [Event(*each) for each in raw], max(0, newer - kept)

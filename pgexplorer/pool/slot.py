@@ -8,6 +8,7 @@ from enum import StrEnum
 class SlotState(StrEnum):
     """What a pooled connection is doing, in the words of the screen."""
 
+    OPENING = "opening"
     IDLE = "idle"
     CHECKED_OUT = "checked out"
     RUNNING = "running"
@@ -31,14 +32,30 @@ class Slot:
     uses: int = 0
     sql: str = ""  # what it runs, or ran last
     leaked: bool = False  # out, and nobody has a reference any more
+    opened_at: float = 0.0  # seconds on time.monotonic's clock
+    stack: tuple[str, ...] = ()  # of the caller who has it, innermost first
 
     @property
     def is_out(self) -> bool:
         """Whether somebody has it."""
-        return self.state is not SlotState.IDLE
+        return self.state not in {SlotState.IDLE, SlotState.OPENING}
 
     def held_for(self, now: float | None = None) -> float:
         """Return how long it has been out, in seconds; 0 when idle."""
         if not self.held_since:
             return 0.0
         return (time.monotonic() if now is None else now) - self.held_since
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """Somebody who waits for a connection, as the pool saw it at one moment."""
+
+    place: int  # 1 is served next
+    holder: str
+    thread: str
+    since: float  # seconds on time.monotonic's clock
+    deadline: float
+    waits_for: str  # who holds the connection that is likely to come back for this one
+    holds: tuple[int, ...] = ()  # slots that the same thread has out: it may be waiting for itself
+    stack: tuple[str, ...] = ()  # the caller's, innermost first

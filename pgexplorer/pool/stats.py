@@ -50,6 +50,8 @@ class PoolStats:
     maxconn: int
     idle: int
     used: int
+    opening: int = 0
+    returning: int = 0
     waiting: int = 0
     served: int = 0  # check-outs that got a connection
     exhausted: int = 0  # check-outs refused because all were out
@@ -58,12 +60,17 @@ class PoolStats:
     failed: int = 0  # connects and returns that raised
     wait_median: float = 0.0  # seconds from asking to getting
     wait_longest: float = 0.0
+    hold_median: float = 0.0  # seconds from getting to giving back
+    connect_median: float = 0.0
+    timed_out: int = 0  # check-outs that waited in vain
+    too_many: int = 0  # check-outs refused because too many waited
+    lost: int = 0  # connections that died or were dropped while out or idle
     is_closed: bool = False
 
     @property
     def size(self) -> int:
-        """Connections that exist, idle or in use."""
-        return self.idle + self.used
+        """Connections that exist or are being opened."""
+        return self.idle + self.used + self.opening + self.returning
 
 
 @dataclass(slots=True)

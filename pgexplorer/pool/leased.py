@@ -1,0 +1,170 @@
+"""A PgPool's connections and cursors: psycopg2's own, which know whether they are lent out, and to which lease."""
+
+from functools import cache
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import connection, cursor
+
+from pgexplorer.pool.slot import SlotState
+
+_IDLE = "this connection is idle in its pool: check one out with getconn()"
+_ENDED = "this cursor belongs to an earlier lease of its connection"
+
+
+class LeasedConnection(connection):
+    """A psycopg2 connection that refuses use while it is idle in its pool.
+
+    A reference kept after putconn() works again once the connection is lent to somebody else: it is the same object,
+    and nothing can tell the two users apart. `PgPool.connection()` yields a lease, which can.
+    """
+
+    lease = 0  # the number of the check-out, 0 while idle
+    slot: Any = None  # the pool's record of it
+
+    def cursor(self, name: Any = None, cursor_factory: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Return a cursor that works for this lease alone."""
+        lease = self.lease
+        if not lease:
+            raise psycopg2.InterfaceError(_IDLE)
+        factory = leased_cursor(cursor_factory or self.cursor_factory or cursor)
+        made = connection.cursor(self, name, factory, *args, **kwargs)
+        made.lease = lease
+        return made
+
+    def commit(self) -> None:
+        """Commit, as psycopg2 does."""
+        self._must_be_lent()
+        connection.commit(self)
+        self.slot.state = SlotState.CHECKED_OUT
+
+    def rollback(self) -> None:
+        """Roll back, as psycopg2 does."""
+        self._must_be_lent()
+        connection.rollback(self)
+        self.slot.state = SlotState.CHECKED_OUT
+
+    def reset(self) -> None:
+        """Reset the session, as psycopg2 does."""
+        self._must_be_lent()
+        connection.reset(self)
+
+    def set_session(self, *args: Any, **kwargs: Any) -> None:
+        """Set the session's characteristics, as psycopg2 does."""
+        self._must_be_lent()
+        connection.set_session(self, *args, **kwargs)
+
+    def _must_be_lent(self) -> None:
+        if not self.lease:
+            raise psycopg2.InterfaceError(_IDLE)
+
+
+_AFTER = (
+    SlotState.CHECKED_OUT,  # psycopg2.extensions.TRANSACTION_STATUS_IDLE, 0
+    SlotState.RUNNING,
+    SlotState.IN_TRANSACTION,
+    SlotState.FAILED_TRANSACTION,
+    SlotState.BROKEN,
+)
+
+
+class LeasedCursor(cursor):
+    """A cursor that refuses to run inside a later lease of its connection, and tells the slot what runs."""
+
+    lease = 0
+
+    def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002  (psycopg2's own name)
+        """Run *query*, as psycopg2 does."""
+        slot = self._begin(query)
+        try:
+            super().execute(query, vars)
+        finally:
+            slot.state = _AFTER[self.connection.get_transaction_status()]
+
+    def executemany(self, query: Any, vars_list: Any) -> None:
+        """Run *query* for each of *vars_list*, as psycopg2 does."""
+        slot = self._begin(query)
+        try:
+            super().executemany(query, vars_list)
+        finally:
+            slot.state = _AFTER[self.connection.get_transaction_status()]
+
+    def callproc(self, procname: Any, parameters: Any = None, /) -> Any:
+        """Call a function, as psycopg2 does."""
+        self._begin(procname)
+        return super().callproc(procname) if parameters is None else super().callproc(procname, parameters)
+
+    def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
+        """Run COPY, as psycopg2 does."""
+        slot = self._begin(sql)
+        try:
+            super().copy_expert(sql, file, size)
+        finally:
+            slot.state = _AFTER[self.connection.get_transaction_status()]
+
+    def copy_from(self, *args: Any, **kwargs: Any) -> None:
+        """Run COPY FROM, as psycopg2 does."""
+        self._begin("COPY FROM STDIN")
+        super().copy_from(*args, **kwargs)
+
+    def copy_to(self, *args: Any, **kwargs: Any) -> None:
+        """Run COPY TO, as psycopg2 does."""
+        self._begin("COPY TO STDOUT")
+        super().copy_to(*args, **kwargs)
+
+    def _begin(self, query: Any) -> Any:
+        conn: Any = self.connection
+        if self.lease != conn.lease:
+            raise psycopg2.InterfaceError(_ENDED if conn.lease else _IDLE)
+        slot = conn.slot
+        slot.sql = query
+        slot.state = SlotState.RUNNING
+        return slot
+
+
+@cache
+def leased_connection(factory: type[connection]) -> type[LeasedConnection]:
+    """Return *factory* with LeasedConnection mixed in."""
+    if factory is connection:
+        return LeasedConnection
+    return type(f"Leased{factory.__name__}", (LeasedConnection, factory), {})
+
+
+@cache
+def leased_cursor(factory: type[cursor]) -> type[LeasedCursor]:
+    """Return *factory* with LeasedCursor mixed in."""
+    if issubclass(factory, LeasedCursor):
+        return factory
+    if factory is cursor:
+        return LeasedCursor
+    return type(f"Leased{factory.__name__}", (LeasedCursor, factory), {})
+
+
+class Lease:
+    """A connection for the time of a with block: whatever is asked of it afterwards is refused.
+
+    Everything a connection has is here too. What insists on psycopg2's own type, as psycopg2.extras.register_type or
+    sql.as_string, takes `lease.connection`.
+    """
+
+    __slots__ = ("_conn",)
+
+    def __init__(self, conn: connection) -> None:
+        object.__setattr__(self, "_conn", conn)
+
+    @property
+    def connection(self) -> connection:
+        """psycopg2's own connection. Raises InterfaceError when the block has ended."""
+        if self._conn is None:
+            raise psycopg2.InterfaceError("the lease has ended: its connection went back to the pool")
+        return self._conn
+
+    def end(self) -> None:
+        """Refuse from now on."""
+        object.__setattr__(self, "_conn", None)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.connection, name, value)
