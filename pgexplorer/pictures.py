@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QPushButton
 from pgexplorer import app
 from pgexplorer.db.profile import Environment, Profile
 from pgexplorer.demo import place
+from pgexplorer.tour.steps import STEPS
 from pgexplorer.ui import theme
 
 _WAIT = 30.0  # seconds for any one thing to happen
@@ -109,7 +110,7 @@ def _take_all(folder: Path) -> None:
         session.take("exhausted-contrast", theme.Scheme.CONTRAST)
         session.click("pool.return_all")
         session.window.show_tour()
-        for _ in range(7):
+        for _ in STEPS:
             session.click("tour.next")
         session.take("tour", light)
         session.window.tour.hide()

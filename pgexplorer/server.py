@@ -15,8 +15,8 @@ from pgexplorer.db.query import ROW_LIMIT, Query
 from pgexplorer.db.side import SideDoor
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.pool.by_hand import ByHand
+from pgexplorer.pool.choice import open_pool
 from pgexplorer.pool.protocol import Pool
-from pgexplorer.pool.stock import open_stock
 
 _log = logging.getLogger(__name__)
 
@@ -169,12 +169,12 @@ class PoolBench:
 
 
 def _open(profile: Profile) -> InUse:
-    def open_pool() -> Pool:
+    def make() -> Pool:
         parameters: dict[str, Any] = profile.parameters()
-        return open_stock(profile.pool_class, profile.minconn, profile.maxconn, **parameters)
+        return open_pool(profile.pool_class, profile.minconn, profile.maxconn, timeout=profile.wait_s, **parameters)
 
     side = SideDoor(profile)
-    pool = open_pool()
+    pool = make()
     client = Client(pool)
     try:
         with client.lend("connect") as conn:
@@ -184,7 +184,7 @@ def _open(profile: Profile) -> InUse:
         raise
 
     def reopen() -> Pool:
-        fresh = open_pool()
+        fresh = make()
         in_use.client = Client(fresh)
         return fresh
 

@@ -14,7 +14,7 @@ def until(fact, seconds=10.0):
 
 
 def in_threads(count, work):
-    """Run *work*(number) in *count* threads that begin together; return what each returned, or raise what one raised."""
+    """Run *work*(number) in *count* threads that begin together; return what each returned or raise its error."""
     together = threading.Barrier(count)
     results, errors = [None] * count, []
 

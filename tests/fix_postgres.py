@@ -9,13 +9,15 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import psycopg2
 import pytest
-from fix_facts import until
 from psycopg2 import sql
 
+from fix_facts import until
 from pgexplorer.db.client import Client
 from pgexplorer.db.probe import connect_side
 from pgexplorer.db.profile import Profile, paste
@@ -109,6 +111,10 @@ class Admin:
         """End the backends *pids*, and come back when they are gone."""
         self.ask("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", list(pids))
         until(lambda: not self.alive(*pids))
+        # A backend leaves pg_stat_activity before it closes its socket: here, where it can be seen, wait for its end.
+        deadline = time.monotonic() + 2
+        while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
+            time.sleep(0.002)
 
     def alive(self, *pids):
         """Return those of *pids* that the server still has."""
@@ -196,14 +202,13 @@ def psql(postgres):
     def ask(text):
         done = subprocess.run(
             [postgres.psql, "-XAtq", "-P", "null=␀", "-v", "ON_ERROR_STOP=1", "-R", "\x1e", "-F", "\x1f"],
-            input=text,
+            input=text.encode(),
             env=environment,
-            capture_output=True,
-            encoding="utf-8",
+            capture_output=True,  # as bytes: text mode would turn a carriage return into a line feed
             timeout=60,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
 
     return ask

@@ -45,7 +45,9 @@ class Table:
             if self._columns is None:
                 self._columns = read_columns(conn, self.relation.oid)
             columns = result_columns(self._columns)
-            keys = [column.name for column in self._columns if column.is_key]
+            keys = [
+                column.name for column in sorted(self._columns, key=lambda each: each.key_place) if column.key_place
+            ]
             query = self._query(keys, after, offset)
             with conn.cursor() as plain:
                 text = query.as_string(plain)

@@ -9,7 +9,8 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions as ext
 
-POOL_CLASSES = ("ThreadedConnectionPool", "SimpleConnectionPool")
+POOL_CLASSES = ("ThreadedConnectionPool", "SimpleConnectionPool", "PgPool")
+_WAITING = "PgPool"
 TLS_MODES = ("prefer", "require", "verify-ca", "verify-full", "disable", "allow")
 LARGEST_POOL = 500
 _LARGEST_NUMBER = 2_000_000  # of a stored number; statement_timeout takes no more seconds
@@ -70,6 +71,7 @@ class Profile:
     pool_class: str = POOL_CLASSES[0]
     minconn: int = 2
     maxconn: int = 3
+    timeout_s: float = 5.0  # how long PgPool waits when all are out; psycopg2's pools never wait
     environment: Environment = Environment.DEVELOPMENT
     read_only: bool = False
     statement_timeout_s: float = 0.0  # 0: none
@@ -169,9 +171,25 @@ class Profile:
     def plan(self) -> str:
         """Say in words what opening does, before any contact with the server."""
         if self.minconn == 0:
-            return f"Opens no connection now and at most {self.maxconn}; psycopg2 closes each one when it is returned."
+            closes = "" if self.pool_class == _WAITING else "; psycopg2 closes each one when it is returned"
+            return f"Opens no connection now and at most {self.maxconn}{closes}."
+        wait = self.wait_s
         opens = "1 connection" if self.minconn == 1 else f"{self.minconn} connections"
-        return f"Opens {opens} now and at most {self.maxconn}."
+        waits = f" When all are out a caller waits in line, {wait:g} s at most." if wait else ""
+        return f"Opens {opens} now and at most {self.maxconn}.{waits}"
+
+    @property
+    def wait_s(self) -> float:
+        """How long a caller waits when all connections are out: 0 with psycopg2's own pools."""
+        return self.timeout_s if self.pool_class == _WAITING else 0.0
+
+    def when_all_out(self) -> str:
+        """Say what happens when all connections are out."""
+        if self.pool_class != _WAITING:
+            return "Raises PoolError at once: psycopg2 does not wait"
+        if not self.wait_s:
+            return "Raises PoolExhausted, a PoolError, at once"
+        return f"Waits in line for {self.wait_s:g} s at most, then raises PoolTimeout, a PoolError"
 
     def stored(self) -> dict[str, object]:
         """Return what is kept between runs: everything but the password, and options without secrets."""

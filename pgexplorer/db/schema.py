@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import psycopg2
+import psycopg2.errors
 from psycopg2 import sql
 from psycopg2.extensions import connection
 
@@ -62,10 +64,18 @@ class TableColumn:
 
     name: str
     type_name: str  # with its modifier: "character(1)"
-    is_key: bool  # part of the primary key
+    key_place: int  # 1 upwards in the primary key's own order, 0 outside it
     not_null: bool
     comment: str = ""
 
+    @property
+    def is_key(self) -> bool:
+        """Whether it is part of the primary key."""
+        return bool(self.key_place)
+
+
+_PATIENCE_MS = 300  # how long a look at the schema waits for the lock of a table that is being changed
+_MEASURED, _ESTIMATED = "pg_total_relation_size(c.oid)", "c.relpages * 8192::bigint"
 
 # One query for every relation of every schema, whatever their number. A partitioned table's size and rows are the
 # sums over its partitions. pg_table_size of a table being dropped is NULL, hence coalesce.
@@ -82,7 +92,7 @@ SELECT n.nspname, c.oid, c.relname, c.relkind::text, c.reltuples,
 
 _COLUMNS = """
 SELECT a.attname, format_type(a.atttypid, a.atttypmod),
-       coalesce(a.attnum = ANY (k.conkey), false), a.attnotnull, coalesce(col_description(a.attrelid, a.attnum), '')
+       coalesce(array_position(k.conkey, a.attnum), 0), a.attnotnull, coalesce(col_description(a.attrelid, a.attnum), '')
   FROM pg_attribute a
   LEFT JOIN pg_constraint k ON k.conrelid = a.attrelid AND k.contype = 'p'
  WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped
@@ -94,8 +104,14 @@ def read_relations(conn: connection) -> list[tuple[str, list[Relation]]]:
     """Return every schema that the role may use with its relations, public first, the system's last."""
     schemas: dict[str, list[Relation]] = {}
     with conn.cursor() as cursor:
-        cursor.execute(_RELATIONS)
-        for schema, oid, name, kind, rows, size, comment in cursor.fetchall():
+        try:
+            cursor.execute(f"BEGIN; SET LOCAL lock_timeout = '{_PATIENCE_MS}ms'; {_RELATIONS}")
+        except psycopg2.errors.LockNotAvailable:
+            # Measuring waits behind somebody's exclusive lock; the catalog's own count of pages does not.
+            cursor.execute("ROLLBACK; BEGIN;" + _RELATIONS.replace(_MEASURED, _ESTIMATED))
+        found = cursor.fetchall()
+        cursor.execute("COMMIT")
+        for schema, oid, name, kind, rows, size, comment in found:
             relations = schemas.setdefault(schema, [])
             if oid is not None:
                 relations.append(Relation(oid, schema, name, Kind(kind), rows, size, comment))

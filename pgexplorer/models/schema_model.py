@@ -78,6 +78,12 @@ class SchemaModel(QAbstractItemModel):
                 self.endInsertRows()
                 return
 
+    def ask_again(self, oid: int) -> None:
+        """Take the columns of the relation *oid* as not yet asked for: reading them failed."""
+        for node in (relation for schema in self._root.children for relation in schema.children):
+            if node.relation is not None and node.relation.oid == oid and not node.children:
+                node.is_filled = False
+
     def find(self, schema: str, name: str) -> QModelIndex:
         """Return the index of the relation *schema*.*name*; an invalid one when there is none."""
         for parent in self._root.children:

@@ -4,6 +4,7 @@ Nothing here is careful: what psycopg2 does is what the person sees.
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from psycopg2.extensions import connection
 from pgexplorer.pool.errors import Explanation, explain
 from pgexplorer.pool.protocol import Insides, Pool
 from pgexplorer.pool.script import Script
+from pgexplorer.pool.stock import StockPool
 
 HOLDER = "by hand"
 _MOST_SHOWN = 10  # rows of a statement run by hand
@@ -65,7 +67,7 @@ class ByHand:
         self._connect = connect
         self._held: list[Held] = []
         self._lock = threading.Lock()
-        self.script = Script(pool.kind, pool.minconn, pool.maxconn, parameters)
+        self.script = Script(pool.kind, pool.minconn, pool.maxconn, parameters, timeout=pool.timeout)
 
     def held(self) -> tuple[Held, ...]:
         """Return what is out by hand, in the order of the check-outs."""
@@ -114,6 +116,33 @@ class ByHand:
         said = f"{count} threads have one each: {', '.join(f'{held.name} is backend {held.pid}' for held in fresh)}."
         return self._worked("pool.getconn() in each thread", said, before)
 
+    def wait_for(self, pid: int, after_s: float) -> Outcome:
+        """Call getconn() on a full pool that waits, while a timer returns the connection *pid* after *after_s*."""
+        before = self.pool.insides()
+        held = self._find(pid)
+        if held is None:
+            return self._worked("", f"Backend {pid} is not out by hand.", before)
+        began = time.monotonic()
+        timer = threading.Timer(after_s, self.pool.putconn, (held.conn,))
+        timer.name = "the one who returns"
+        self._drop(held)
+        timer.start()
+        self.script.return_later(held.name, after_s)
+        try:
+            conn = self.pool.getconn(holder=HOLDER)
+        except psycopg2.Error as error:
+            timer.join()
+            self.script.check_out_refused(error)
+            return self._raised("pool.getconn()", error, before)
+        waited = time.monotonic() - began
+        timer.join()
+        pid = conn.info.backend_pid
+        name = self._keep(conn, pid)
+        said = (
+            f"getconn() waited {waited * 1000:.0f} ms, until {held.name} came back: {name} is the same backend {pid}."
+        )
+        return self._worked(f"{name} = pool.getconn()", said, before)
+
     def exhaust(self) -> Outcome:
         """Call getconn() until it raises, which takes at most maxconn + 1 calls where the limit holds."""
         before, taken = self.pool.insides(), 0
@@ -150,8 +179,8 @@ class ByHand:
             "It is idle in the pool and will be handed out next."
             if kept
             else f"psycopg2 closed it: {self.pool.minconn} are idle already, and it keeps no more than minconn."
-            if len(before.pool) >= self.pool.minconn
-            else "psycopg2 threw it away: it was closed."
+            if len(before.pool) >= self.pool.minconn and isinstance(self.pool, StockPool)
+            else "The pool threw it away: it was closed."
         )
         return self._worked(action, f"{held.name} came back. {fate}", before)
 
@@ -173,6 +202,9 @@ class ByHand:
         held = self._find(pid)
         if held is None:
             return self._worked("", f"Backend {pid} is not out by hand.", before)
+        if "\0" in sql:
+            said = "The statement holds a NUL character, at which psycopg2 would cut it: it was not sent."
+            return self._worked("", said, before)
         action = f"{held.name}.cursor().execute(…)"
         columns: tuple[str, ...] = ()
         rows: list[tuple[object, ...]] = []
@@ -199,7 +231,12 @@ class ByHand:
         self.pool.leaked(held.conn)
         self._drop(held)
         self.script.leak(held.name)
-        said = f"{held.name} is gone from here, but psycopg2's _used keeps it: its slot never comes back by itself."
+        said = (
+            f"{held.name} is gone from here, but psycopg2's _used keeps it: its slot never comes back by itself."
+            if isinstance(self.pool, StockPool)
+            else f"{held.name} is gone from here. PgPool refers weakly to what is out: the connection closes, its slot "
+            "comes back, and the event says who dropped it."
+        )
         return self._worked(f"del {held.name}", said, before)
 
     def return_twice(self, pid: int) -> Outcome:
@@ -242,7 +279,11 @@ class ByHand:
             self.script.close_all(error)
             return self._raised("pool.closeall()", error, before)
         self.script.close_all()
-        said = f"Closed {len(before.pool)} idle and {out} in use. psycopg2 leaves its _pool and _used as they were."
+        said = (
+            f"Closed {len(before.pool)} idle and {out} in use. psycopg2 leaves its _pool and _used as they were."
+            if isinstance(self.pool, StockPool)
+            else f"Closed {len(before.pool)} idle; {out} in use are closed as they come home."
+        )
         return self._worked("pool.closeall()", said, before)
 
     def reopen(self) -> Outcome:

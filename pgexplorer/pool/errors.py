@@ -74,6 +74,26 @@ def holders(slots: Sequence[Slot], now: float | None = None) -> str:
 
 
 def _reason(error: BaseException, message: str, stats: PoolStats, slots: Sequence[Slot]) -> tuple[str, str]:
+    if isinstance(error, PoolTimeout):
+        return (
+            f"All {stats.maxconn} connections stayed out for as long as the caller was willing to wait."
+            + (f" Out: {holders(slots)}." if holders(slots) else ""),
+            "Return one, raise the maximum, or wait longer. The event of each long hold names its holder.",
+        )
+    if isinstance(error, TooManyWaiting):
+        return ("As many callers wait already as max_waiting allows.", "Slow the callers down, or raise the maximum.")
+    if isinstance(error, NotFromThisPool):
+        return (
+            "PgPool knows what it has lent: this connection was returned before, came from somewhere else, or is out "
+            "under another key. The connection itself stays as it is.",
+            "Call putconn() once for each getconn(), on the pool that the connection came from.",
+        )
+    if isinstance(error, PoolExhausted):
+        return (
+            f"All {stats.maxconn} connections are out, and this pool's timeout is 0: like psycopg2's it does not wait."
+            + (f" Out: {holders(slots)}." if holders(slots) else ""),
+            "Return one, give the pool a timeout, or raise the maximum.",
+        )
     if isinstance(error, PoolError):
         if "exhausted" in message:
             who = holders(slots)

@@ -8,7 +8,7 @@ from typing import Protocol
 from psycopg2.extensions import connection
 
 from pgexplorer.pool.events import EventRing
-from pgexplorer.pool.slot import Slot
+from pgexplorer.pool.slot import Slot, Waiter
 from pgexplorer.pool.stats import PoolStats
 
 
@@ -37,6 +37,7 @@ class Pool(Protocol):
 
     minconn: int
     maxconn: int
+    timeout: float  # seconds that getconn waits when all are out
     events: EventRing
 
     @property
@@ -70,6 +71,10 @@ class Pool(Protocol):
 
     def slots(self) -> tuple[Slot, ...]:
         """Return a snapshot of every connection, by number."""
+        ...
+
+    def waiters(self) -> tuple[Waiter, ...]:
+        """Return who waits, in the order in which they are served."""
         ...
 
     def stats(self) -> PoolStats:

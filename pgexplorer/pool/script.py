@@ -11,10 +11,12 @@ class Script:
     It holds no password: the script takes it from PGPASSWORD or asks.
     """
 
-    def __init__(self, kind: str, minconn: int, maxconn: int, parameters: Mapping[str, object]) -> None:
+    def __init__(
+        self, kind: str, minconn: int, maxconn: int, parameters: Mapping[str, object], *, timeout: float = 0.0
+    ) -> None:
         self.kind = kind
         self.parameters = {name: value for name, value in parameters.items() if name != "password"}
-        self._sizes = f"{minconn}, {maxconn}"
+        self._sizes = f"{minconn}, {maxconn}" + (f", timeout={timeout:g}" if timeout else "")
         self._lines: list[str] = [self._opening()]
         self._names = 0
 
@@ -42,7 +44,6 @@ class Script:
     def check_out_by_threads(self, names: Sequence[str], pids: Sequence[int]) -> None:
         """Write one check-out in each of several threads."""
         self._lines += [
-            "import threading",
             "taken = []",
             f"threads = [threading.Thread(target=lambda: taken.append(pool.getconn())) for _ in range({len(names)})]",
             "for thread in threads:",
@@ -55,6 +56,12 @@ class Script:
     def check_out_refused(self, error: BaseException) -> None:
         """Write a check-out that raised *error*."""
         self._attempt("pool.getconn()", error)
+
+    def return_later(self, name: str, after_s: float) -> None:
+        """Write a return that a timer does."""
+        if "import threading" not in self._lines:
+            self._lines.append("import threading")
+        self._lines.append(f"threading.Timer({after_s:g}, pool.putconn, ({name},)).start()")
 
     def check_in(self, name: str, error: BaseException | None = None) -> None:
         """Write a return, which may have raised."""
@@ -89,15 +96,22 @@ class Script:
         """Write a new pool in place of the closed one."""
         self._lines.append(self._opening())
 
+    def imports(self) -> list[str]:
+        """Return the lines that import the pool's class and its errors."""
+        if self.kind == "PgPool":
+            return ["from psycopg2.pool import PoolError", "from pgexplorer.pool.pg_pool import PgPool"]
+        return [f"from psycopg2.pool import PoolError, {self.kind}"]
+
     def text(self) -> str:
         """Return the whole script."""
         parameters = [f"    {name!r}: {value!r}," for name, value in self.parameters.items()]
         head = [
             "import getpass",
             "import os",
+            "import threading",
             "",
             "import psycopg2",
-            f"from psycopg2.pool import PoolError, {self.kind}",
+            *self.imports(),
             "",
             "parameters = {",
             *parameters,

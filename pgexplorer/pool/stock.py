@@ -16,7 +16,7 @@ from psycopg2.pool import AbstractConnectionPool, PoolError, SimpleConnectionPoo
 from pgexplorer.pool.events import EventKind, EventRing
 from pgexplorer.pool.link import cut
 from pgexplorer.pool.protocol import Insides
-from pgexplorer.pool.slot import Slot, SlotState
+from pgexplorer.pool.slot import Slot, SlotState, Waiter
 from pgexplorer.pool.stats import Counters, PoolStats
 
 EXHAUSTED = "connection pool exhausted"  # psycopg2's text, an English constant in its source
@@ -88,6 +88,7 @@ class StockPool:
         **kwargs: Any,
     ) -> None:
         self.events = EventRing()
+        self.timeout = 0.0  # psycopg2 never waits
         self._turn = threading.Lock() if one_at_a_time else contextlib.nullcontext()
         self._lock = threading.Lock()
         self._records: dict[int, _Record] = {}  # by id(connection), as psycopg2's _rused
@@ -223,6 +224,10 @@ class StockPool:
         """Return a snapshot of every connection, by number."""
         with self._lock:
             return tuple(sorted((r.snapshot() for r in self._records.values()), key=lambda slot: slot.number))
+
+    def waiters(self) -> tuple[Waiter, ...]:
+        """Return nobody: psycopg2's pools never wait."""
+        return ()
 
     def stats(self) -> PoolStats:
         """Return the counts of this moment."""

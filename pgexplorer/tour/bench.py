@@ -10,8 +10,8 @@ from pgexplorer.db.cancel import end_all
 from pgexplorer.db.probe import connect_side
 from pgexplorer.db.profile import Profile
 from pgexplorer.pool.by_hand import ByHand
+from pgexplorer.pool.choice import open_pool
 from pgexplorer.pool.protocol import Pool
-from pgexplorer.pool.stock import open_stock
 
 
 class Bench(Protocol):
@@ -46,7 +46,7 @@ class OwnBench:
         profile = replace(self._profile, pool_class=kind, minconn=minconn, maxconn=maxconn)
 
         def make() -> Pool:
-            return open_stock(kind, minconn, maxconn, **profile.parameters())
+            return open_pool(kind, minconn, maxconn, timeout=profile.wait_s, **profile.parameters())
 
         if self.hand is not None and not self.hand.pool.stats().is_closed:
             self.hand.close_all()

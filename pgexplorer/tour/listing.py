@@ -31,7 +31,7 @@ class Listing:
             fresh = script.text().splitlines()
         else:
             lines = before.lines
-            fresh = [*lines[self._read :], *_replacing(lines), f"from psycopg2.pool import {script.kind}"]
+            fresh = [*lines[self._read :], *_replacing(lines), *script.imports()]
             fresh += script.lines
         self._script, self._read = script, len(script.lines)
         self._program += fresh

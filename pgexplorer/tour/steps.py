@@ -12,7 +12,8 @@ from pgexplorer.tour.measure import PROGRAM, Spread, measure
 from pgexplorer.tour.narrate import MAXCONN, PERSON, backends, do, opened, people, ready, refused, taken
 from pgexplorer.tour.news import Bars, News, Rows, Said, duration
 
-SIMPLE, THREADED = "SimpleConnectionPool", "ThreadedConnectionPool"
+SIMPLE, THREADED, WAITING = "SimpleConnectionPool", "ThreadedConnectionPool", "PgPool"
+_COMES_BACK = 0.25  # seconds until the connection comes back for which the waiting step waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,16 @@ def _threads(bench: Bench) -> Generator[News]:
     yield Rows(("slot", "backend", "thread", "holder"), rows, "Who has a connection")
     if len(out) >= MAXCONN:
         yield from taken(hand, meant=True)
+    yield from do(hand, hand.return_all)
+
+
+def _wait(bench: Bench) -> Generator[News]:
+    hand = yield from ready(bench, WAITING, out=MAXCONN)
+    if hand is None:
+        return
+    first = hand.held()[0]
+    yield Said(f"All {MAXCONN} are out. A timer gives {first.name} back in {duration(_COMES_BACK)}; meanwhile:")
+    yield from do(hand, lambda: hand.wait_for(first.pid, _COMES_BACK))
     yield from do(hand, hand.return_all)
 
 
@@ -182,6 +193,14 @@ STEPS: tuple[Step, ...] = (
         " threads take one connection each at the same moment, and a fourth caller is refused. "
         "SimpleConnectionPool has no lock: with threads it loses count.",
         _threads,
+    ),
+    Step(
+        "wait",
+        "The same with a pool that waits",
+        "PgPool is a drop-in for ThreadedConnectionPool that comes with this program. With a timeout, who asks while "
+        "all are out waits in line and gets the next connection that comes back, in the order of asking. Only when "
+        "none comes back in time does it raise: PoolTimeout, which is a PoolError too.",
+        _wait,
     ),
     Step(
         "gain",

@@ -10,7 +10,7 @@ from pgexplorer.db.profile import POOL_CLASSES, TLS_MODES, Environment, Profile,
 from pgexplorer.ui.widgets.password_edit import PasswordEdit
 from pgexplorer.ui.widgets.spin_box import DoubleSpinBox, SpinBox
 
-_WHEN_ALL_OUT = "Raises PoolError at once: psycopg2 does not wait"
+_POOL_NAMES = {"PgPool": "PgPool, which waits in line"}
 
 
 class ConnectForm(QWidget):
@@ -59,9 +59,13 @@ class ConnectForm(QWidget):
         self.environment = self._combo(
             "environment", "Environment", [(str(each).capitalize(), each) for each in Environment]
         )
-        self.pool_class = self._combo("pool_class", "Pool class", [(f"psycopg2 {name}", name) for name in POOL_CLASSES])
+        self.pool_class = self._combo(
+            "pool_class", "Pool class", [(_POOL_NAMES.get(name, f"psycopg2 {name}"), name) for name in POOL_CLASSES]
+        )
         self.minconn = self._spin("minconn", "Minimum")
         self.maxconn = self._spin("maxconn", "Maximum")
+        self.timeout = self._field("timeout", "Wait", DoubleSpinBox(decimals=1, maximum=3600, suffix=" s"))
+        self.timeout.valueChanged.connect(self._changed)
         self.statement_timeout = self._field(
             "statement_timeout",
             "Statement timeout",
@@ -140,15 +144,16 @@ class ConnectForm(QWidget):
             pool.addLayout(self._cell(name), 0, column, 1, span)
         for column in range(4):
             pool.setColumnStretch(column, 1)
-        pool.addLayout(self._cell("environment"), 1, 2, 1, 2)
+        pool.addLayout(self._cell("timeout"), 1, 2)
+        pool.addLayout(self._cell("environment"), 1, 3)
         when = QLabel("When all are in use")
         when.setProperty("muted", True)
-        what = QLabel(_WHEN_ALL_OUT, wordWrap=True)
-        what.setObjectName("connect.when_all_out")
+        self.when_all_out = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.when_all_out.setObjectName("connect.when_all_out")
         said = QVBoxLayout()
         said.setSpacing(4)
         said.addWidget(when)
-        said.addWidget(what)
+        said.addWidget(self.when_all_out)
         said.addStretch(1)
         pool.addLayout(said, 1, 0, 1, 2)
         pool_title = QLabel("Pool")
@@ -200,6 +205,7 @@ class ConnectForm(QWidget):
             pool_class=self.pool_class.currentData(),
             minconn=self.minconn.value(),
             maxconn=self.maxconn.value(),
+            timeout_s=self.timeout.value(),
             environment=Environment(self.environment.currentData()),
             read_only=self.read_only.isChecked(),
             statement_timeout_s=self.statement_timeout.value(),
@@ -232,6 +238,7 @@ class ConnectForm(QWidget):
             combo.setCurrentIndex(max(0, combo.findData(value)))
         self.minconn.setValue(profile.minconn)
         self.maxconn.setValue(profile.maxconn)
+        self.timeout.setValue(profile.timeout_s)
         self.statement_timeout.setValue(profile.statement_timeout_s)
         for check, value in (
             (self.read_only, profile.read_only),
@@ -295,6 +302,10 @@ class ConnectForm(QWidget):
                 field.style().unpolish(field)
                 field.style().polish(field)
         self.title.setText(profile.title)
+        self.when_all_out.setText(profile.when_all_out())
+        waits = profile.pool_class == "PgPool"
+        self._labels["timeout"].setVisible(waits)
+        self.timeout.setVisible(waits)
         self.check(problems)
 
     def check(self, problems: dict[str, str] | None = None) -> None:

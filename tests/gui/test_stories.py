@@ -136,11 +136,11 @@ def test_that_the_tour_goes_to_its_end_on_the_pool_in_use(connected):
     finished = []
     window.tour.step_done.connect(finished.append)
     stories = []
-    for number in range(7):
+    for number in range(8):
         connected.click("tour.next")
         connected.until(lambda number=number: number in finished)
         stories.append(window.tour.story.toPlainText())
-    assert finished == list(range(7))
+    assert finished == list(range(8))
     assert "PoolError: connection pool exhausted" in stories[4]
     assert "ThreadedConnectionPool" in window.pool.code.toPlainText()
     assert window.tour.chart.isVisible()

@@ -266,11 +266,13 @@ class ConnectPanel(Panel):
         self.form.host.selectAll()
 
     def _remember(self, profile: Profile) -> None:
-        if profile.password:
-            self._jobs.call(
-                lambda: self._secrets.remember(profile.address, profile.password, keep=profile.keep_password),
-                name="remember a password",
-            )
+        def remember() -> None:
+            if not profile.keep_password:
+                self._secrets.forget(profile.address)  # one that was kept before
+            if profile.password:
+                self._secrets.remember(profile.address, profile.password, keep=profile.keep_password)
+
+        self._jobs.call(remember, name="remember a password")
 
     def _recall(self, profile: Profile) -> None:
         def show(password: str) -> None:

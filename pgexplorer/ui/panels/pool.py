@@ -24,6 +24,7 @@ from pgexplorer.ui.widgets.states import StateKind
 
 _PULSE = 100  # milliseconds between two looks at the pool's records
 _KINDS: dict[SlotState, StateKind] = {
+    SlotState.OPENING: "busy",
     SlotState.IDLE: "idle",
     SlotState.CHECKED_OUT: "info",
     SlotState.RUNNING: "good",
@@ -110,7 +111,7 @@ class PoolPanel(Panel):
         head.addWidget(self._class, 1)
         figures = QHBoxLayout()
         figures.setSpacing(18)
-        for name in ("in use", "idle", "served", "exhausted", "median wait"):
+        for name in ("in use", "idle", "waiting", "served", "refused", "median wait"):
             figures.addLayout(self._figure(name))
         figures.addStretch(1)
         buttons = FlowLayout()
@@ -298,12 +299,14 @@ class PoolPanel(Panel):
         now = time.monotonic()
         by_hand = {held.pid for held in self._server.in_use.hand.held()}
         self.slots.set_rows([_row(slot, now, is_mine=slot.pid in by_hand) for slot in slots])
-        self._class.setText(f"{pool.kind} · min {pool.minconn} · max {pool.maxconn}")
+        waits = f" · waits {pool.timeout:g} s" if pool.timeout else ""
+        self._class.setText(f"{pool.kind} · min {pool.minconn} · max {pool.maxconn}{waits}")
         for name, text in (
             ("in use", f"{stats.used}"),
             ("idle", f"{stats.idle}"),
+            ("waiting", f"{stats.waiting}"),
             ("served", f"{stats.served:,}"),
-            ("exhausted", f"{stats.exhausted:,}"),
+            ("refused", f"{stats.exhausted + stats.timed_out + stats.too_many:,}"),
             ("median wait", _short(stats.wait_median)),
         ):
             if self._figures[name].text() != text:
@@ -367,6 +370,7 @@ def _row(slot: Slot, now: float, *, is_mine: bool) -> SlotRow:
 
 def _glance(stats: PoolStats, *, beside: bool) -> str:
     said = "Pool closed" if stats.is_closed else f"{stats.used} of {stats.maxconn} in use"
+    said = f"{said}, {stats.waiting} waiting" if stats.waiting else said
     return f"{said} + 1 side" if beside else said
 
 

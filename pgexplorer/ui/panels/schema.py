@@ -139,7 +139,11 @@ class SchemaPanel(Panel):
         def show(columns: list[TableColumn]) -> None:
             self.model.set_columns(relation.oid, columns)
 
-        self._jobs.start(work, name="read columns", yielded=show, failed=self._failed)
+        def failed(error: Exception) -> None:
+            self.model.ask_again(relation.oid)
+            self._failed(error)
+
+        self._jobs.start(work, name="read columns", yielded=show, failed=failed)
 
     def _filter(self, text: str) -> None:
         self._found.setFilterFixedString(text)
