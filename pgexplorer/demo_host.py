@@ -1,5 +1,6 @@
 """The demo server while the window runs: starting it, the program's share in it, and its larger sample."""
 
+import socket
 from collections.abc import Iterator
 
 from PySide6.QtCore import QObject, Signal
@@ -30,15 +31,18 @@ class DemoHost(QObject):
 
     def start(self) -> None:
         """Start the demo server in a job; `started` or `failed` follows. One that runs is told again."""
-        if self._lease is not None:
-            self.started.emit(self._lease.server.profile())
-            return
         if self._starting is not None:
             return
+        before = self._lease
 
         def work() -> Iterator[DemoLease]:
             from pgexplorer.demo.server import start
 
+            if before is not None and _answers(before):
+                yield before
+                return
+            if before is not None:
+                before.release()  # of a server that has died
             yield start()
 
         def started(lease: DemoLease) -> None:
@@ -105,3 +109,11 @@ class DemoHost(QObject):
         if self._lease is not None:
             self._lease.release()
             self._lease = None
+
+
+def _answers(lease: DemoLease) -> bool:
+    try:
+        with socket.create_connection((lease.server.host, lease.server.port), timeout=2):
+            return True
+    except OSError:
+        return False

@@ -1,9 +1,13 @@
 """What is remembered between runs: profiles and preferences, in one JSON file. Never a password."""
 
+import contextlib
 import json
 import logging
 import os
+import secrets
 import time
+from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,13 +28,17 @@ class Settings:
     def __init__(self, folder: Path | None = None) -> None:
         self._path = (folder or home()) / "settings.json"
         self.trouble = ""
-        stored = self._read()
-        self.profiles: list[Profile] = [
+        self.profiles: list[Profile] = []
+        self._preferences: dict[str, str] = {}
+        self._take(self._read() or {})
+
+    def _take(self, stored: dict[str, object]) -> None:
+        self.profiles = [
             Profile.restored(cast("dict[str, object]", each))
             for each in _list(stored.get("profiles"))
             if isinstance(each, dict)
         ]
-        self._preferences: dict[str, str] = {
+        self._preferences = {
             str(name): value for name, value in _dict(stored.get("preferences")).items() if isinstance(value, str)
         }
 
@@ -41,26 +49,54 @@ class Settings:
     def prefer(self, name: str, value: str) -> None:
         """Remember a choice."""
         if self._preferences.get(name) != value:
-            self._preferences[name] = value
-            self._write()
+            with self._changing():
+                self._preferences[name] = value
 
-    def keep(self, profile: Profile, *, instead_of: str = "") -> None:
-        """Add *profile*, or put it in the place of the one with its title, or of the one titled *instead_of*."""
-        titles = [each.title for each in self.profiles]
-        for title in (instead_of, profile.title):
-            if title in titles:
-                self.profiles[titles.index(title)] = profile
-                break
-        else:
-            self.profiles.append(profile)
-        self._write()
+    def keep(self, profile: Profile) -> Profile:
+        """Remember *profile* in the place of the one with its key, or as a new one; return it with its key."""
+        with self._changing():
+            keys = [each.key for each in self.profiles]
+            if profile.key and profile.key in keys:
+                self.profiles[keys.index(profile.key)] = profile
+            else:
+                profile = replace(profile, key=secrets.token_hex(8))
+                self.profiles.append(profile)
+        return profile
 
     def remove(self, profile: Profile) -> None:
         """Forget a profile."""
-        self.profiles = [each for each in self.profiles if each.title != profile.title]
-        self._write()
+        with self._changing():
+            self.profiles = [each for each in self.profiles if each.key != profile.key]
 
-    def _read(self) -> dict[str, object]:
+    @contextlib.contextmanager
+    def _changing(self) -> Generator[None]:
+        """Change the state as it is on disk now: another window may have written since it was read."""
+        with self._locked():
+            if self._path.exists() and (stored := self._read()) is not None:
+                self._take(stored)
+            yield
+            self._write()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Generator[None]:
+        try:
+            import fcntl
+        except ImportError:  # Windows: the last of two windows wins
+            yield
+            return
+        try:
+            lock = os.open(self._path.with_name("settings.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError:
+            yield  # where no lock can be made nothing can be written either, which is said then
+            return
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _read(self) -> dict[str, object] | None:
+        """Return what is on disk; None where it cannot be read, in which case it is set aside."""
         try:
             if self._path.stat().st_size > _LARGEST:
                 raise ValueError("the file is far too large")
@@ -78,7 +114,7 @@ class Settings:
                 self._path.replace(aside)
             except OSError as refused:
                 self.trouble = f"The settings could not be read ({error}), nor set aside ({refused})."
-            return {}
+            return None
 
     def _write(self) -> None:
         whole: dict[str, Any] = {

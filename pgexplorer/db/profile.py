@@ -56,6 +56,7 @@ class Environment(StrEnum):
 class Profile:
     """A server and the pool that the program opens on it. Text fields are as typed; empty means libpq's default."""
 
+    key: str = field(default="", compare=False)  # tells remembered profiles apart, whatever they are called
     name: str = ""
     host: str = "localhost"  # several, with commas, for failover; a folder for a Unix socket
     port: str = "5432"

@@ -92,7 +92,8 @@ SELECT n.nspname, c.oid, c.relname, c.relkind::text, c.reltuples,
 
 _COLUMNS = """
 SELECT a.attname, format_type(a.atttypid, a.atttypmod),
-       coalesce(array_position(k.conkey, a.attnum), 0), a.attnotnull, coalesce(col_description(a.attrelid, a.attnum), '')
+       coalesce(array_position(k.conkey, a.attnum), 0), a.attnotnull,
+       coalesce(col_description(a.attrelid, a.attnum), '')
   FROM pg_attribute a
   LEFT JOIN pg_constraint k ON k.conrelid = a.attrelid AND k.contype = 'p'
  WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped

@@ -37,9 +37,10 @@ class ProfileModel(QAbstractListModel):
         self._entries = entries
         self.endResetModel()
 
-    def row_of(self, title: str) -> int:
-        """Return the row of the last entry with *title*; -1 when there is none."""
-        return max((row for row, entry in enumerate(self._entries) if entry.title == title), default=-1)
+    def row_of(self, key: str) -> int:
+        """Return the row of the profile with *key*; -1 when there is none."""
+        keys = [entry.profile.key if entry.profile is not None else "" for entry in self._entries]
+        return keys.index(key) if key in keys else -1
 
     def entry(self, row: int) -> Entry | None:
         """Return what stands in *row*, None outside the list."""

@@ -28,6 +28,7 @@ class Step:
     id: str
     title: str
     text: str
+    kind: str  # the pool class that it works on: another takes the place of the present pool
     act: Callable[[Bench], Iterator[News]]
 
 
@@ -123,7 +124,7 @@ def _gain(bench: Bench) -> Generator[News]:
     yield Bars(
         "Time for one query, from asking for a connection to giving it back (shorter is better)",
         (
-            ("Connect for every query", gain.connecting.median, _spread(gain.connecting)),
+            ("Connect each time", gain.connecting.median, _spread(gain.connecting)),
             ("From the pool", gain.pooled.median, _spread(gain.pooled)),
         ),
         time.perf_counter() - began,
@@ -155,6 +156,7 @@ STEPS: tuple[Step, ...] = (
         "A pool keeps connections open, so that a program need not connect for every query. "
         "SimpleConnectionPool(2, 3) opens two connections at once and allows three at most. Each is a process of "
         "its own at the server, a backend: pg_stat_activity shows them.",
+        SIMPLE,
         _create,
     ),
     Step(
@@ -162,6 +164,7 @@ STEPS: tuple[Step, ...] = (
         "Check a connection out",
         "getconn() hands out a connection that is open already, so it takes microseconds. The query runs on it as "
         "on any other connection. While it is out nobody else gets it.",
+        SIMPLE,
         _check_out,
     ),
     Step(
@@ -169,6 +172,7 @@ STEPS: tuple[Step, ...] = (
         "Check two more out",
         "The second connection was open too. The third did not exist yet: the pool opens it when it is asked for, "
         "because the maximum is three. Compare how long the two take.",
+        SIMPLE,
         _two_more,
     ),
     Step(
@@ -176,6 +180,7 @@ STEPS: tuple[Step, ...] = (
         "Give all of them back",
         "putconn() rolls back what is open and gives a connection back. Two go back into the pool. The third is "
         "closed: psycopg2 keeps no more idle connections than the minimum, which is two here.",
+        SIMPLE,
         _release,
     ),
     Step(
@@ -184,6 +189,7 @@ STEPS: tuple[Step, ...] = (
         "Three are the maximum. Who asks for a fourth while three are out gets an exception at once: psycopg2's "
         "pools do not wait until one comes back. A program catches PoolError, or makes sure that it returns what "
         "it takes.",
+        SIMPLE,
         _exhaust,
     ),
     Step(
@@ -192,6 +198,7 @@ STEPS: tuple[Step, ...] = (
         "ThreadedConnectionPool is the same pool with a lock around each call, so that threads can share it. Three"
         " threads take one connection each at the same moment, and a fourth caller is refused. "
         "SimpleConnectionPool has no lock: with threads it loses count.",
+        THREADED,
         _threads,
     ),
     Step(
@@ -200,6 +207,7 @@ STEPS: tuple[Step, ...] = (
         "PgPool is a drop-in for ThreadedConnectionPool that comes with this program. With a timeout, who asks while "
         "all are out waits in line and gets the next connection that comes back, in the order of asking. Only when "
         "none comes back in time does it raise: PoolTimeout, which is a PoolError too.",
+        WAITING,
         _wait,
     ),
     Step(
@@ -207,6 +215,7 @@ STEPS: tuple[Step, ...] = (
         "What pooling gains",
         "The same query both ways, measured here and now: connect, ask and close, against take a connection from "
         "the pool, ask and give it back. The two take turns, so that a busy machine slows both.",
+        THREADED,
         _gain,
     ),
 )

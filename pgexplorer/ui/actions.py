@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QPushButton, QWidget
 
@@ -17,22 +16,21 @@ class Action:
     name: str  # "query.run": its object name; also the key for tests and docs
     text: str
     call: Callable[[], object]
-    keys: str = ""
+    keys: str = ""  # "Ctrl+Return; Ctrl+Enter": any of them
     icon: str = ""
     tip: str = ""
 
     def build(self, owner: QWidget) -> QAction:
-        """Return it as a QAction of *owner*, whose shortcut works wherever in *owner* the focus is."""
+        """Return it as a QAction of *owner*, whose shortcuts work in the whole window while *owner* is in sight."""
         action = QAction(self.text, owner)
         action.setObjectName(f"action.{self.name}")
         if self.icon:
             icons.wear(action, self.icon)
             action.setProperty("icon_name", self.icon)
         if self.keys:
-            action.setShortcut(QKeySequence(self.keys))
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            action.setShortcuts([QKeySequence(keys) for keys in self.keys.split("; ")])
         tip = self.tip or self.text.replace("&", "").rstrip("…")
-        keys = QKeySequence(self.keys).toString(QKeySequence.SequenceFormat.NativeText)
+        keys = QKeySequence(self.keys.split("; ")[0]).toString(QKeySequence.SequenceFormat.NativeText)
         action.setToolTip(f"{tip} ({keys})" if keys else tip)
         action.triggered.connect(lambda: self.call())  # noqa: PLW0108  (Qt may pass `checked`: keep it out)
         return action

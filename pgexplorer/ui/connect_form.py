@@ -1,5 +1,7 @@
 """The form for connecting: where the server is, how large the pool may grow, and in words what opening will do."""
 
+import re
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QStringListModel, Qt, Signal
@@ -17,6 +19,7 @@ class ConnectForm(QWidget):
     """A profile as fields, checked while it is typed. It knows no server."""
 
     changed = Signal(bool)  # whether what is typed can be tried
+    edited = Signal()  # by the person, not by show_profile
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,6 +27,8 @@ class ConnectForm(QWidget):
         self._labels: dict[str, QLabel] = {}
         self._fields: dict[str, QWidget] = {}
         self._filling = False
+        self._key = ""  # of the remembered profile that is shown
+        self._typed_url = ""
         self._facts: tuple[str, Facts] | None = None  # what a server said of itself, and at which address
         self._make_fields()
         self._lay_out()
@@ -43,7 +48,7 @@ class ConnectForm(QWidget):
         self.url = line("url", "Paste a URL, or fill the form", "postgresql://user@host:5432/database")
         self.url.textChanged.disconnect(self._changed)
         self.url.textEdited.connect(self._pasted)
-        self.url.returnPressed.connect(self._paste_now)
+        self.url.editingFinished.connect(self._paste_now)
         self.name = line("name", "Name", "as it stands in the list")
         self.host = line("host", "Host", "localhost, several with commas, or a socket folder")
         self.port = line("port", "Port", "5432")
@@ -190,6 +195,7 @@ class ConnectForm(QWidget):
     def profile(self) -> Profile:
         """Return the form as a profile."""
         return Profile(
+            key=self._key,
             name=self.name.text().strip(),
             host=self.host.text().strip(),
             port=self.port.text().strip(),
@@ -216,6 +222,7 @@ class ConnectForm(QWidget):
     def show_profile(self, profile: Profile) -> None:
         """Fill the form."""
         self._filling = True
+        self._key = profile.key
         for name in (
             "name",
             "host",
@@ -250,7 +257,7 @@ class ConnectForm(QWidget):
         more = any(rare) or bool(profile.statement_timeout_s) or profile.weak_passwords or profile.read_only
         self.more.setChecked(more)
         self._filling = False
-        self._changed()
+        self._show()
 
     def paste_url(self, url: str) -> None:
         """Fill the form from *url*, as pasting it does."""
@@ -258,35 +265,44 @@ class ConnectForm(QWidget):
         self._paste_now()
 
     def _pasted(self, text: str) -> None:
-        # Typed letter by letter it is nothing yet; pasted it is whole at once.
-        if "://" in text and len(text) > len("postgresql://"):
+        # Pasted, it is whole at once; typed letter by letter it is read when the field is left.
+        before, self._typed_url = self._typed_url, text
+        if "://" in text and len(text) - len(before) > 1:
             self._paste_now()
 
     def _paste_now(self) -> None:
         text = self.url.text().strip()
-        if not text:
+        if not text or "://…" in text or ":…@" in text:
             return
         pasted = paste(text, self.profile())
-        note = self._notes["url"]
         if pasted.refused:
-            note.setText(pasted.refused)
-            note.setVisible(True)
+            # Its password must not stay readable, and the rest is still to be looked at.
+            self.url.setText(re.sub(r"//([^:/@]*):.*@", r"//\1:…@", text))
+            self._note_url(pasted.refused, "bad")
             return
-        self.show_profile(pasted.profile)
-        # A password must not stay readable in the field that it was pasted into.
-        if pasted.profile.password:
-            self.url.setText(text.replace(pasted.profile.password, "…", 1) if pasted.profile.password in text else "")
-        ignored = (
-            f"Not taken from a URL: {', '.join(pasted.ignored)}. Fill it in by hand if you want it."
-            if pasted.ignored
-            else ""
-        )
-        note.setText(ignored)
-        note.setVisible(bool(ignored))
+        self.show_profile(replace(pasted.profile, key=""))
+        self.url.clear()
+        self._typed_url = ""
+        left = f" Not taken: {', '.join(pasted.ignored)}; fill it in by hand if you want it." if pasted.ignored else ""
+        self._note_url(f"Filled in from the URL.{left}", "warn" if left else "good")
+        self.edited.emit()
+
+    def _note_url(self, words: str, state: str) -> None:
+        note = self._notes["url"]
+        note.setText(words)
+        note.setProperty("state", state)
+        note.style().unpolish(note)
+        note.style().polish(note)
+        note.setVisible(bool(words))
 
     def _changed(self) -> None:
         if self._filling:
             return
+        self._show()
+        self.edited.emit()
+
+    def _show(self) -> None:
+        """Show what follows from the fields: what is wrong in its place, the title, what opening does."""
         profile = self.profile()
         problems = profile.problems()
         for name, note in self._notes.items():

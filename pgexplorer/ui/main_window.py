@@ -1,7 +1,7 @@
 """The frame: seats the panels, fills the menus with their actions, keeps the layout."""
 
 import base64
-from collections.abc import Callable
+import logging
 
 from PySide6.QtCore import QByteArray, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QKeySequence
@@ -44,6 +44,7 @@ from pgexplorer.ui.widgets.message_bar import MessageBar
 from pgexplorer.ui.widgets.slot_bar import SlotBar
 from pgexplorer.ui.widgets.states import StateKind
 
+_log = logging.getLogger(__name__)
 _SCHEMES = {
     theme.Scheme.SYSTEM: "As the system",
     theme.Scheme.LIGHT: "Light",
@@ -68,8 +69,6 @@ class MainWindow(QMainWindow):
         connect: ConnectPanel,
         tour: TourPanel,
         look: theme.Theme,
-        *,
-        ask: Callable[..., QMessageBox.StandardButton] = QMessageBox.question,
     ) -> None:
         super().__init__()
         self.setObjectName("window")
@@ -81,8 +80,8 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self._demo = demo
         self._tour_offered = False
+        self._tables_of = ""  # the address of the server whose tables are open
         self._look = look
-        self._ask = ask
         self._queries = 0
         self.connect_panel = connect
         self.tour = tour
@@ -95,6 +94,7 @@ class MainWindow(QMainWindow):
         self.tabs.currentChanged.connect(self._tab_changed)
         self.message = MessageBar(self)
         self.message.setObjectName("window.message")
+        look.changed.connect(self._recolour_tabs)
         self._rows = [
             Action("window.connect", "Connections…", self.show_connect, "Ctrl+Shift+C", "plug"),
             Action("window.explore", "Explore", self.show_explore, "Ctrl+Shift+E", "table"),
@@ -109,6 +109,7 @@ class MainWindow(QMainWindow):
             ),
             Action("window.sample", "Load the sample shop", self._load_sample, "", "download"),
             Action("window.tour", "Guided tour", self.show_tour, "F1", "book"),
+            Action("window.next_pane", "Next pane", self._next_pane, "F6", "arrow-right"),
             Action("window.pool", "Show the pool panel", self._toggle_pool, "Ctrl+Shift+P", "pool"),
             Action("window.keys", "Keyboard shortcuts", self.show_keys, "Ctrl+/", "help"),
             Action("window.quit", "Quit", self.close, "Ctrl+Q", "close-all"),
@@ -210,7 +211,7 @@ class MainWindow(QMainWindow):
             menu = bar.addMenu(f"&{panel.TITLE}")
             menu.addActions(list(panel.actions_by_name.values()))
         view = bar.addMenu("&View")
-        for name in ("window.new_sql", "window.close_tab", "window.pool"):
+        for name in ("window.new_sql", "window.close_tab", "window.next_pane", "window.pool"):
             view.addAction(self._actions[name])
         looks = view.addMenu("Colours")
         group = QActionGroup(self)
@@ -307,9 +308,10 @@ class MainWindow(QMainWindow):
 
     def open_table(self, relation: Relation) -> None:
         """Open *relation* in a tab, or show the tab where it is open already."""
+        wanted = relation.schema, relation.name
         for index in range(self.tabs.count()):
             panel = self.tabs.widget(index)
-            if isinstance(panel, TablePanel) and panel.relation.oid == relation.oid:
+            if isinstance(panel, TablePanel) and (panel.relation.schema, panel.relation.name) == wanted:
                 self.tabs.setCurrentIndex(index)
                 panel.refresh()
                 return
@@ -337,15 +339,52 @@ class MainWindow(QMainWindow):
         # & would become a mnemonic, and a name may hold line breaks.
         shown = title.replace("&", "&&").replace("\n", "↵")
         index = self.tabs.addTab(panel, icons.icon(icon, "muted"), shown if len(shown) <= 30 else f"{shown[:29]}…")
+        panel.setProperty("icon_name", icon)
         self.tabs.setCurrentIndex(index)
+        self._order_tabs(panel)
         self._centre.setCurrentWidget(self.tabs)
+
+    def _order_tabs(self, panel: Panel) -> None:
+        """Let Tab go as the eye does: schema, tabs, the panel in the tab, the tour, the pool."""
+        before: QWidget = self.tabs
+        for each in (panel, self.tour, self.pool):
+            for stop in each.findChildren(QWidget):
+                if stop.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                    QWidget.setTabOrder(before, stop)
+                    before = stop
+
+    def _recolour_tabs(self) -> None:
+        for index in range(self.tabs.count()):
+            panel = self.tabs.widget(index)
+            if panel is not None:
+                self.tabs.setTabIcon(index, icons.icon(str(panel.property("icon_name")), "muted"))
+
+    def _next_pane(self) -> None:
+        """Move the focus on: schema, tab, tour, pool."""
+        current = self.tabs.currentWidget()
+        middle: QWidget = self.tabs
+        if isinstance(current, QueryPanel):
+            middle = current.editor
+        elif isinstance(current, TablePanel):
+            middle = current.grid
+        panes: list[tuple[QWidget, QWidget]] = [
+            (self.schema, self.schema.tree),
+            (self.tabs, middle),
+            (self.tour, self.tour.next_button),
+        ]
+        panes.append((self.pool, self.pool.findChild(QPushButton, "pool.check_out") or self.pool))
+        shown = [(pane, stop) for pane, stop in panes if pane.isVisible()]
+        focus = QApplication.focusWidget()
+        here = next((n for n, (pane, _) in enumerate(shown) if focus is not None and pane.isAncestorOf(focus)), -1)
+        if shown:
+            shown[(here + 1) % len(shown)][1].setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _close_tab(self, index: int) -> None:
         panel = self.tabs.widget(index)
         if panel is None:
             return
-        if isinstance(panel, QueryPanel):
-            panel.cancel()
+        if isinstance(panel, Panel):
+            panel.leave()
         self.tabs.removeTab(index)
         panel.deleteLater()
         if not self.tabs.count():
@@ -355,10 +394,14 @@ class MainWindow(QMainWindow):
 
     def _opened(self) -> None:
         self.show_explore()
-        for index in range(self.tabs.count()):
+        address = self._server.in_use.profile.address if self._server.in_use is not None else ""
+        same, self._tables_of = address == self._tables_of, address
+        for index in reversed(range(self.tabs.count())):
             panel = self.tabs.widget(index)
-            if isinstance(panel, TablePanel):
+            if isinstance(panel, TablePanel) and same:
                 panel.refresh()
+            elif isinstance(panel, TablePanel):
+                self._close_tab(index)  # a table of another database; what was typed as SQL stays
 
     def _closed(self) -> None:
         self._glance((), "Not connected", "")
@@ -390,12 +433,13 @@ class MainWindow(QMainWindow):
         self.slot_bar.setVisible(in_use is not None)
         if in_use is None:
             self._address.setText("Not connected")
-            self._status_server.setText("")
-            self._status_mode.setText("")
+            for status in (self._status_server, self._status_tab, self._status_mode):
+                status.setText("")
             self.setWindowTitle("pgexplorer")
             return
         profile, facts = in_use.profile, in_use.facts
-        self._address.setText(profile.title if len(profile.title) <= 48 else f"{profile.title[:47]}…")
+        title = plain.one_line(profile.title, 48).replace("&", "&&")  # a single & would become a mnemonic
+        self._address.setText(title)
         icons.wear(self._address, "database", _ENVIRONMENTS[profile.environment])
         self._address.setToolTip(plain.tool_tip(f"{profile.environment}: {profile.address}"))
         self._status_server.setText(f"PostgreSQL {facts.version} · {profile.address} · {facts.tls or 'TLS off'}")
@@ -407,6 +451,7 @@ class MainWindow(QMainWindow):
 
     def _unheard(self, error: Exception, trace: str) -> None:
         """Show a failure that no panel asked for: a bug, with its traceback ready to copy; nothing is lost."""
+        _log.error("unheard: %s", trace)
         self.message.show_message(
             "error", f"{type(error).__name__}: {error}", trace, "This is a bug of pgexplorer. Nothing was lost."
         )
@@ -424,7 +469,10 @@ class MainWindow(QMainWindow):
         found = [*self._actions.values(), *(action for panel in panels for action in panel.actions_by_name.values())]
         native = QKeySequence.SequenceFormat.NativeText
         return [
-            (action.text().replace("&", "").rstrip("…"), action.shortcut().toString(native))
+            (
+                action.text().replace("&", "").rstrip("…"),
+                " or ".join(keys.toString(native) for keys in action.shortcuts()),
+            )
             for action in found
             if not action.shortcut().isEmpty()
         ]

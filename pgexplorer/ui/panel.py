@@ -34,6 +34,9 @@ class Panel(QWidget):
             self.actions_by_name[row.name] = action
             self.addAction(action)
 
+    def leave(self) -> None:
+        """Stop hearing what is still under way: the panel is about to go."""
+
     def action(self, name: str) -> QAction:
         """Return the action *name*."""
         return self.actions_by_name[name]

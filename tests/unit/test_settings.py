@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -70,7 +71,7 @@ def test_that_nothing_but_the_settings_is_left_after_writing(file):
     settings = Settings()
     for number in range(5):
         settings.prefer("last_profile", str(number))
-    assert [each.name for each in file.parent.iterdir()] == ["settings.json"]
+    assert {each.name for each in file.parent.iterdir()} == {"settings.json", "settings.lock"}
 
 
 @pytest.mark.parametrize("moment", ["fsync", "replace"])
@@ -160,16 +161,26 @@ def test_that_any_json_is_survived_and_can_be_written_again(stored):
     assert Settings().profiles == settings.profiles
 
 
-def test_that_a_profile_is_replaced_by_its_title_or_the_one_it_was_made_of():
+def test_that_a_profile_takes_the_place_of_its_own_key_whatever_it_is_called():
     settings = Settings()
-    settings.keep(Profile(name="a", host="1"))
-    settings.keep(Profile(name="b", host="2"))
-    settings.keep(Profile(name="a", host="3"))
-    assert [(each.name, each.host) for each in settings.profiles] == [("a", "3"), ("b", "2")]
-    settings.keep(Profile(name="c", host="4"), instead_of="a")
-    assert [each.name for each in Settings().profiles] == ["c", "b"]
-    settings.remove(Profile(name="c"))
-    assert [each.name for each in Settings().profiles] == ["b"]
+    first = settings.keep(Profile(name="a", host="1"))
+    second = settings.keep(Profile(name="a", host="2"))
+    assert [each.host for each in settings.profiles] == ["1", "2"]
+    settings.keep(replace(first, name="c", host="3"))
+    assert [(each.name, each.host) for each in Settings().profiles] == [("c", "3"), ("a", "2")]
+    settings.remove(second)
+    assert [each.name for each in Settings().profiles] == ["c"]
+
+
+def test_that_two_windows_do_not_undo_each_other():
+    ours, theirs = Settings(), Settings()
+    ours.keep(Profile(name="mine"))
+    theirs.prefer("theme", "dark")
+    theirs.keep(Profile(name="theirs"))
+    ours.prefer("geometry", "x")
+    after = Settings()
+    assert [each.name for each in after.profiles] == ["mine", "theirs"]
+    assert (after.preference("theme"), after.preference("geometry")) == ("dark", "x")
 
 
 def test_that_a_choice_made_again_is_not_written_again(file):

@@ -1,5 +1,6 @@
 """The connect panel: profiles left, the form right, and in words what opening will do."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,9 +10,9 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QListView,
-    QMessageBox,
     QScrollArea,
     QVBoxLayout,
+    QWidget,
 )
 
 from pgexplorer.db.errors import describe, missing_database
@@ -23,6 +24,7 @@ from pgexplorer.secrets import Secrets
 from pgexplorer.server import Server
 from pgexplorer.settings import Settings
 from pgexplorer.ui.actions import Action, button
+from pgexplorer.ui.ask import ask
 from pgexplorer.ui.connect_form import ConnectForm
 from pgexplorer.ui.panel import Panel
 from pgexplorer.ui.widgets.name_delegate import NameDelegate
@@ -42,7 +44,7 @@ class ConnectPanel(Panel):
         settings: Settings,
         secrets: Secrets,
         *,
-        ask: Callable[..., QMessageBox.StandardButton] = QMessageBox.question,
+        ask: Callable[[QWidget, str, str], bool] = ask,
     ) -> None:
         super().__init__("connect")
         self._server = server
@@ -54,6 +56,7 @@ class ConnectPanel(Panel):
         self._demo: Profile | None = None
         self.form = ConnectForm()
         self.form.changed.connect(self._checked)
+        self.form.edited.connect(self._edited)
         self.entries = ProfileModel(self)
         self.profiles = QListView()
         self.profiles.setObjectName("connect.profiles")
@@ -62,14 +65,14 @@ class ConnectPanel(Panel):
         self.profiles.setSpacing(2)
         self.profiles.setItemDelegate(NameDelegate(self.profiles, ICON_ROLE, MUTED_ROLE, two_lines=True))
         self.profiles.selectionModel().currentChanged.connect(self._choose)
-        self.profiles.doubleClicked.connect(self.open)
+        self.profiles.doubleClicked.connect(self._open_entry)
         self.add_actions(
             [
                 Action("connect.open", "Connect", self.open, "Ctrl+Return", "plug", "Open the pool"),
                 Action("connect.test", "Test connection", self.test, "Ctrl+T", "heart-pulse", "Connect once and close"),
                 Action("connect.save", "Save", self.save, "Ctrl+S", "save", "Remember it, without its password"),
                 Action("connect.delete", "Forget", self.forget, "", "trash", "Remove this connection from the list"),
-                Action("connect.new", "New", self.new, "Ctrl+N", "plus", "An empty form"),
+                Action("connect.new", "New", self.new, "", "plus", "An empty form"),
             ]
         )  # fmt: skip
         self._lay_out()
@@ -87,7 +90,8 @@ class ConnectPanel(Panel):
         feet = QHBoxLayout()
         feet.setContentsMargins(18, 4, 18, 14)
         feet.setSpacing(8)
-        feet.addWidget(button(self.action("connect.test"), "connect.test"))
+        self.test_button = button(self.action("connect.test"), "connect.test")
+        feet.addWidget(self.test_button)
         feet.addStretch(1)
         feet.addWidget(button(self.action("connect.save"), "connect.save"))
         self.connect_button = button(self.action("connect.open"), "connect.open", style="primary")
@@ -126,8 +130,8 @@ class ConnectPanel(Panel):
     def _checked(self, usable: bool) -> None:
         opening = self._server.is_opening
         self.action("connect.open").setEnabled(usable or opening)
-        self.action("connect.test").setEnabled(usable and self._testing is None)
-        self.action("connect.save").setEnabled(usable)
+        self.action("connect.test").setEnabled(usable)
+        self.action("connect.save").setEnabled(usable and not self._is_demo(self.form.profile()))
 
     # -- profile and form ---------------------------------------------------------------------------------------
 
@@ -185,10 +189,6 @@ class ConnectPanel(Panel):
         if self._server.is_opening:
             self._server.give_up_opening()
             return
-        entry = self.entries.entry(self.profiles.currentIndex().row())
-        if entry is not None and entry.profile is None and self._demo is None and self.message.isVisible():
-            self.demo_wanted.emit()
-            return
         profile = self.form.profile()
         if profile.problems():
             return
@@ -196,13 +196,31 @@ class ConnectPanel(Panel):
         self._remember(profile)
         self._server.open(profile)
 
+    def _open_entry(self, index: QModelIndex) -> None:
+        entry = self.entries.entry(index.row())
+        if entry is not None and entry.profile is None and self._demo is None:
+            self.demo_wanted.emit()
+        else:
+            self.open()
+
+    def _edited(self) -> None:
+        """Leave the demo's entry when another server is typed: the form is what Connect goes by."""
+        entry = self.entries.entry(self.profiles.currentIndex().row())
+        if entry is not None and entry.profile is None:
+            self.profiles.setCurrentIndex(QModelIndex())
+            self.message.clear()
+
     def test(self) -> None:
-        """Connect once, report libpq's stages with their times, and close again."""
+        """Connect once, report libpq's stages with their times, and close again; a second call stops that."""
         if self._testing is not None:
+            self._testing.ignore()
+            self._tested()
+            self.message.show_message("info", "The test was stopped.")
             return
         profile = self.form.profile()
         stages: list[Stage] = []
-        self.action("connect.test").setEnabled(False)
+        self.action("connect.test").setText("Stop the test")
+        self.test_button.setText("Stop the test")
         self.message.show_message("info", "Connecting…")
 
         def heard(news: Stage | Facts) -> None:
@@ -219,48 +237,59 @@ class ConnectPanel(Panel):
             self._show_error(error, profile, _stages(stages))
 
         def ended() -> None:
-            self._testing = None
-            self.form.check()
+            if self._testing is job:
+                self._tested()
 
-        self._testing = self._jobs.start(
+        job = self._testing = self._jobs.start(
             lambda: connect_in_stages(profile), name="test connection", yielded=heard, failed=failed, ended=ended
         )
 
+    def _tested(self) -> None:
+        self._testing = None
+        self.action("connect.test").setText("Test connection")
+        self.test_button.setText("Test connection")
+
     def save(self) -> None:
         """Remember the profile; the password goes to the keyring when that is ticked, else it lasts for this run."""
-        profile = self.form.profile()
-        entry = self.entries.entry(self.profiles.currentIndex().row())
-        before = entry.profile.title if entry is not None and entry.profile is not None else ""
-        self._settings.keep(replace(profile, name=profile.name or profile.title), instead_of=before)
+        typed = self.form.profile()
+        profile = self._settings.keep(replace(typed, name=typed.name or self._free_name(typed.title)))
         self._remember(profile)
         self._list()
-        self.profiles.setCurrentIndex(self.entries.index(self.entries.row_of(profile.name or profile.title)))
+        self.show_profile(profile)
+        self.profiles.setCurrentIndex(self.entries.index(self.entries.row_of(profile.key)))
         if self._settings.trouble:
             self.message.show_message("warning", self._settings.trouble)
         else:
-            self.message.show_message(
-                "success", f"{profile.name or profile.title} is remembered, without its password."
-            )
+            self.message.show_message("success", f"{profile.title} is remembered, without its password.")
 
     def forget(self) -> None:
         """Remove the chosen profile, and its password from the keyring."""
         entry = self.entries.entry(self.profiles.currentIndex().row())
         if entry is None or entry.profile is None:
             return
-        answer = self._ask(self, "Forget this connection?", f"{entry.title} leaves the list.")
-        if answer == QMessageBox.StandardButton.Yes:
-            self._settings.remove(entry.profile)
-            address = entry.profile.address
-            self._jobs.call(lambda: self._secrets.forget(address), name="forget a password")
+        if self._ask(self, "Forget this connection?", f"{entry.title} leaves the list."):
+            profile = entry.profile
+            self._settings.remove(profile)
+            self._jobs.call(lambda: self._secrets.forget(profile.address), name="forget a password")
             self._list()
+            self.new()
+
+    def _free_name(self, title: str) -> str:
+        taken = {profile.title for profile in self._settings.profiles}
+        numbered = (f"{title} ({number})" for number in itertools.count(2))
+        return title if title not in taken else next(name for name in numbered if name not in taken)
+
+    def _is_demo(self, profile: Profile) -> bool:
+        demo = self._demo
+        return demo is not None and (demo.host, demo.port) == (profile.host, profile.port)
 
     def new(self) -> None:
         """Empty the form."""
         self.profiles.clearSelection()
         self.profiles.setCurrentIndex(QModelIndex())
+        self.action("connect.delete").setEnabled(False)
         self.message.clear()
         self.form.url.clear()
-        self.form.more.setChecked(False)
         self.show_profile(Profile())
         self.form.host.setFocus()
         self.form.host.selectAll()
@@ -314,6 +343,8 @@ class ConnectPanel(Panel):
         actions: list[tuple[str, Callable[[], object]]] = []
         if missing_database(error) and profile.dbname:
             actions.append((f"Create {profile.dbname}", lambda: self._create(profile)))
+        if self._is_demo(profile):
+            actions.append(("Start the demo again", self.demo_wanted.emit))
         if "authentication method requirement" in str(error):
             actions.append(("Allow it for this server", self._allow_weak))
         self.message.show_message(

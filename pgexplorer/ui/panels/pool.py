@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
@@ -14,7 +15,7 @@ from pgexplorer.pool.stats import PoolStats
 from pgexplorer.server import Server
 from pgexplorer.ui import theme
 from pgexplorer.ui.actions import Action, button
-from pgexplorer.ui.panel import Panel
+from pgexplorer.ui.panel import Panel, show_failure
 from pgexplorer.ui.widgets.code_view import CodeView
 from pgexplorer.ui.widgets.elided_label import ElidedLabel
 from pgexplorer.ui.widgets.empty_state import EmptyState
@@ -96,7 +97,7 @@ class PoolPanel(Panel):
             ("return_twice", "Return twice", self._on_chosen(ByHand.return_twice), "", "twice", f"Return {here} twice"),
             ("return_stranger", "Return a stranger", self._hand(ByHand.return_stranger), "", "stranger",
              "Return a connection that the pool never made"),
-            ("close_all", "Close all", self._hand(ByHand.close_all), "", "close-all",
+            ("close_all", "Close all", self._close_all, "", "close-all",
              "Call closeall(): every connection, also those in use"),
             ("reopen", "Reopen", self._hand(ByHand.reopen), "", "reopen", "Make a new pool with the same limits"),
         ]  # fmt: skip
@@ -260,10 +261,29 @@ class PoolPanel(Panel):
         elif wanted in {"cancel", "terminate"} and self._server.in_use is not None:
             side, pid = self._server.side(), int(key)
             function = CANCEL if wanted == "cancel" else TERMINATE
-            self._jobs.call(lambda: signal_backend(side, pid, function), name=wanted, done=self._signalled)
+            self._jobs.call(
+                lambda: signal_backend(side, pid, function), name=wanted, done=self._signalled, failed=self._failed
+            )
 
     def _signalled(self, words: str) -> None:
         self._last.setText(words)
+        self._last.show()
+
+    def _failed(self, error: Exception) -> None:
+        show_failure(self.message, error, self._server)
+
+    def _close_all(self) -> None:
+        """Close the pool; where statements still run, say that psycopg2 waits for them, and how to end that."""
+        if self._running and self._server.in_use is not None:
+            pids = sorted(self._running)
+            named = ", ".join(map(str, pids))
+            self.message.show_message(
+                "info",
+                "closeall() waits for what still runs",
+                f"psycopg2 closes a connection only when its statement has ended: backend {named}.",
+                actions=[(f"Cancel {pid}", partial(self._slot_action, str(pid), "cancel")) for pid in pids],
+            )
+        self._hand(ByHand.close_all)()
 
     # -- what it shows ------------------------------------------------------------------------------------------
 
@@ -317,13 +337,19 @@ class PoolPanel(Panel):
         self._enable()
 
     def _chosen(self) -> int:
-        """Return the pid of the chosen connection when it is out by hand; else of the newest that is; else 0."""
+        """Return the pid of the chosen connection when it is out by hand, 0 when somebody else has it.
+
+        Where the chosen one is idle, or none is chosen, it is the newest that is out by hand.
+        """
         if self._server.in_use is None:
             return 0
         mine = [held.pid for held in self._server.in_use.hand.held()]
         key = self.slots.selected_key()
         if key and int(key) in mine:
             return int(key)
+        chosen = next((row for row in self.slots.rows() if row.key == key), None)
+        if chosen is not None and chosen.holder:
+            return 0
         return mine[-1] if mine else 0
 
     def _enable(self, _key: str = "") -> None:

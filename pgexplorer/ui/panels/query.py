@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from typing_extensions import override
 
 from pgexplorer.db.errors import RefusedSql
 from pgexplorer.db.query import ROW_LIMIT, Done, Failed, News, Notices, Page, Query, RolledBack, Started
@@ -30,6 +31,7 @@ from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.grid import Grid
 
 _MOST_TABS = 50  # results shown of one run
+_MOST_NOTICES = 200
 
 
 class QueryPanel(Panel):
@@ -49,8 +51,11 @@ class QueryPanel(Panel):
         self._query: Query | None = None
         self._stopping: Job | None = None
         self._began = 0.0
+        self._started: Started | None = None  # the statement that ran last
+        self._offset = 0  # where the text of the run begins in the editor's
         self._models: dict[int, ResultModel] = {}
         self._said: list[str] = []
+        self._dropped = 0  # notices that are not shown
         self.editor = QPlainTextEdit(placeholderText="Write SQL, then run it with Ctrl+Enter")
         self.editor.setObjectName("query.editor")
         self.editor.setAccessibleName("SQL editor")
@@ -70,7 +75,7 @@ class QueryPanel(Panel):
         self._below.addWidget(self.results)
         self.add_actions(
             [
-                Action("query.run", "Run", self.run, "Ctrl+Return", "play", "Run the selection, or everything"),
+                Action("query.run", "Run", self.run, "Ctrl+Return; Ctrl+Enter; F5", "play", "Run selection, or all"),
                 Action("query.cancel", "Cancel", self.cancel, "Ctrl+.", "stop", "Cancel what runs"),
             ]
         )
@@ -144,8 +149,14 @@ class QueryPanel(Panel):
         self._clear_results()
         self._began = time.perf_counter()
         self._set_running(True)
-        self._job = self._jobs.start(
-            query.run, name=self.name, yielded=self._hear, failed=self._failed, ended=self._ended
+        self._offset, self._started = offset, None
+
+        def ended() -> None:
+            if self._job is job:  # not one that was given up while it waited for a connection
+                self._ended()
+
+        job = self._job = self._jobs.start(
+            query.run, name=self.name, yielded=self._hear, failed=self._failed, ended=ended
         )
 
     def cancel(self) -> None:
@@ -158,7 +169,22 @@ class QueryPanel(Panel):
         def work() -> Iterator[str]:
             yield from query.stop()
 
+        if self._started is None:
+            # It still waits for a connection. Nothing was sent, and nothing will be: the tab is free at once, and a
+            # connection that comes late goes straight back.
+            self._job.ignore()
+            self._ended()
+            self._tell("warning", "Cancelled before anything was sent")
+            self._empty.say("stop", "No result", "")
+            self._say("cancelled")
         self._stopping = self._jobs.start(work, name=f"cancel {self.name}", yielded=self._state.setText)
+
+    @override
+    def leave(self) -> None:
+        self.cancel()
+        if self._job is not None:
+            self._job.ignore()
+            self._job = None
 
     def current_model(self) -> ResultModel | None:
         """Return the rows of the result that is shown."""
@@ -169,6 +195,7 @@ class QueryPanel(Panel):
     def _hear(self, news: News) -> None:
         match news:
             case Started():
+                self._started = news
                 count = f"statement {news.index + 1} of {news.of} " if news.of > 1 else ""
                 self._state.setText(f"Running {count}on backend {news.pid}…")
             case Page():
@@ -176,10 +203,11 @@ class QueryPanel(Panel):
             case Done():
                 self._show_done(news)
             case Notices():
-                lines = [f"{news.dropped:,} earlier notices dropped", *news.lines] if news.dropped else news.lines
-                self._said += lines
+                self._dropped += news.dropped + max(0, len(self._said) + len(news.lines) - _MOST_NOTICES)
+                self._said = [*self._said, *news.lines][-_MOST_NOTICES:]
+                earlier = [f"… {self._dropped:,} earlier notices are not shown"] if self._dropped else []
                 title = "The server says" if not self.message.isVisible() else self.message.text().partition("\n")[0]
-                self._tell("info", title, "\n".join(self._said[-200:]))
+                self._tell("info", title, "\n".join([*earlier, *self._said]))
             case Failed():
                 self._show_failed(news)
             case RolledBack():
@@ -194,6 +222,7 @@ class QueryPanel(Panel):
         model = self._models.get(page.index)
         if model is None:
             if self.results.count() >= _MOST_TABS:
+                self._tell("warning", f"The results after the {_MOST_TABS}th are not shown.", "All statements ran.")
                 return
             model = self._models[page.index] = ResultModel(self)
             grid = Grid()
@@ -218,7 +247,7 @@ class QueryPanel(Panel):
                     f"The first {done.rows:,} rows are shown; there are more.",
                     "",
                     "",
-                    [("Fetch 10 × as many", self._fetch_more)] if len(self._models) == 1 else [],
+                    [(f"Run it again for {done.rows * 10:,} rows", self._fetch_more)] if self._can_run_again() else [],
                 )
             if (model := self._models.get(done.index)) and not model.columns():
                 rows = f"{rows} without columns"
@@ -258,12 +287,18 @@ class QueryPanel(Panel):
         self._set_running(False)
         self._state.setText("")
 
+    def _can_run_again(self) -> bool:
+        """Whether the run was one plain SELECT: nothing else is ever run a second time."""
+        return self._started is not None and self._started.of == 1 and self._started.statement.pages
+
     def _fetch_more(self) -> None:
-        """Run the same text again with a larger limit; it says so in the button."""
-        if self._job is None:
-            shown = max((model.rowCount() for model in self._models.values()), default=ROW_LIMIT)
-            self._clear_message()
-            self._start(self.editor.toPlainText(), 0, shown * 10)
+        """Run the SELECT that was cut again, as it was sent, with a larger limit."""
+        if self._job is not None or self._started is None:
+            return
+        statement = self._started.statement
+        shown = max((model.rowCount() for model in self._models.values()), default=ROW_LIMIT)
+        self._clear_message()
+        self._start(statement.text, self._offset + statement.start, shown * 10)
 
     def _set_running(self, running: bool) -> None:
         self.action("query.run").setEnabled(not running)
@@ -281,6 +316,7 @@ class QueryPanel(Panel):
     def _clear_results(self) -> None:
         self._models.clear()
         self._said.clear()
+        self._dropped = 0
         while self.results.count():
             if (grid := self.results.widget(0)) is not None:
                 grid.deleteLater()

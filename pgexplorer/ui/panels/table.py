@@ -4,6 +4,7 @@ import time
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QStackedLayout, QVBoxLayout, QWidget
+from typing_extensions import override
 
 from pgexplorer.db.browse import Table, TablePage
 from pgexplorer.db.schema import Kind, Relation
@@ -87,6 +88,11 @@ class TablePanel(Panel):
         self._key = None
         self._read(first=True)
 
+    @override
+    def leave(self) -> None:
+        if self._job is not None:
+            self._job.ignore()
+
     def _next_page(self) -> None:
         if self._table is not None:
             self._read(first=False)
@@ -103,6 +109,8 @@ class TablePanel(Panel):
         def failed(error: Exception) -> None:
             again = self.refresh if first else self._next_page
             show_failure(self.message, error, self._server, again)
+            if first:  # rows of another moment would mislead
+                self.model.clear()
             self._say("")
 
         self._say("reading…")

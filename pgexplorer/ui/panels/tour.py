@@ -4,9 +4,11 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
 from pgexplorer.jobs import Job, Jobs
+from pgexplorer.pool.errors import holders
 from pgexplorer.server import PoolBench, Server
+from pgexplorer.tour.narrate import MAXCONN, MINCONN
 from pgexplorer.tour.news import Bars, News, Ran, Refused, Rows, Said, duration
-from pgexplorer.tour.steps import STEPS
+from pgexplorer.tour.steps import STEPS, Step
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.panel import Panel, show_failure
 from pgexplorer.ui.widgets.bar_chart import BarChart
@@ -28,6 +30,7 @@ class TourPanel(Panel):
         self._jobs = jobs
         self._job: Job | None = None
         self._step = 0  # the step that the next click does
+        self._may_end = False  # the person has seen what the step ends
         self._lines: list[str] = []
         self.add_actions(
             [
@@ -123,6 +126,15 @@ class TourPanel(Panel):
             self.message.show_message("info", "Not connected", "", "Connect first; the tour goes on where it is.")
             return
         step, number = STEPS[self._step], self._step
+        if (ends := self._would_end(step)) and not self._may_end:
+            self.message.show_message(
+                "warning",
+                "This step opens another pool",
+                f"What is out of the present one ends: {ends}.",
+                actions=[("Go on", self._go_on)],
+            )
+            return
+        self._may_end = False
         bench = PoolBench(self._server)
         seen = self._server.in_use
         self.message.clear()
@@ -133,13 +145,17 @@ class TourPanel(Panel):
         self._set_busy(True)
 
         def heard(news: News) -> None:
-            nonlocal seen
-            if self._server.in_use is not seen:
-                seen = self._server.in_use
-                self._server.swapped.emit()
+            see()
             self._hear(news)
 
+        def see() -> None:
+            nonlocal seen
+            if self._server.in_use is not seen and self._server.in_use is not None:
+                seen = self._server.in_use
+                self._server.swapped.emit()
+
         def ended() -> None:
+            see()
             self._job = None
             self._set_busy(False)
             self._describe(done=number)
@@ -152,6 +168,18 @@ class TourPanel(Panel):
         self._job = self._jobs.start(
             lambda: step.act(bench), name=f"tour: {step.title}", yielded=heard, failed=failed, ended=ended
         )
+
+    def _would_end(self, step: Step) -> str:
+        """Say what a step would end because it opens another pool; "" where it ends nothing."""
+        if self._server.in_use is None:
+            return ""
+        pool = self._server.in_use.pool
+        fits = (pool.kind, pool.minconn, pool.maxconn) == (step.kind, MINCONN, MAXCONN) and not pool.stats().is_closed
+        return "" if fits and step is not STEPS[0] else holders(pool.slots())
+
+    def _go_on(self) -> None:
+        self._may_end = True
+        self.next()
 
     def back(self) -> None:
         """Make the step before the one last done the next."""
