@@ -6,13 +6,16 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 from typing_extensions import override
 
-from pgexplorer.db.values import Column, Row, byte_size
+from pgexplorer.db.values import Column, Row, byte_size, human_bytes
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 NULL_ROLE = Qt.ItemDataRole.UserRole + 1  # True for NULL; the grid asks for the same number
 COPY_ROLE = Qt.ItemDataRole.UserRole + 2  # the whole value where DisplayRole shortens it
 _LONGEST = 1_000  # characters shown of a cell
+_COUNTED = 100_000  # characters up to which the bytes of a cell are counted; beyond, they are reckoned from samples
+_SAMPLES = 16
+_MOST_KEPT = 2_000  # shortened cells kept, which is many screens of them
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
@@ -26,6 +29,7 @@ class ResultModel(QAbstractTableModel):
         super().__init__(parent)
         self._columns: tuple[Column, ...] = ()
         self._rows: list[Row] = []
+        self._short: dict[tuple[int, int], str] = {}  # a cell never changes until clear()
         self.has_more = False
 
     def append(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
@@ -44,6 +48,7 @@ class ResultModel(QAbstractTableModel):
         """Forget everything."""
         self.beginResetModel()
         self._columns, self._rows, self.has_more = (), [], False
+        self._short.clear()
         self.endResetModel()
 
     def value(self, row: int, column: int) -> str | None:
@@ -70,7 +75,7 @@ class ResultModel(QAbstractTableModel):
             cell = self._rows[index.row()][index.column()]
             if cell is None:
                 return "NULL"
-            return cell if len(cell) <= _LONGEST else f"{cell[:_LONGEST]}… ({byte_size(cell)})"
+            return cell if len(cell) <= _LONGEST else self._shortened(index.row(), index.column(), cell)
         if role == NULL_ROLE:
             return self._rows[index.row()][index.column()] is None
         if role == COPY_ROLE:
@@ -104,3 +109,23 @@ class ResultModel(QAbstractTableModel):
         if self.canFetchMore(parent):
             self.has_more = False  # asked once; the next page says whether there is more
             self.more_wanted.emit()
+
+    def _shortened(self, row: int, column: int, cell: str) -> str:
+        # Asked for at every repaint, and cells may be of many megabytes.
+        short = self._short.get((row, column))
+        if short is None:
+            if len(self._short) >= _MOST_KEPT:
+                self._short.clear()
+            short = self._short[row, column] = f"{cell[:_LONGEST]}… ({_size(cell)})"
+        return short
+
+
+def _size(cell: str) -> str:
+    if cell.isascii() or len(cell) <= _COUNTED:
+        return byte_size(cell)
+    # Encoding megabytes of other scripts takes longer than a frame.
+    part = _COUNTED // _SAMPLES
+    step = (len(cell) - part) / (_SAMPLES - 1)
+    samples = (cell[round(at * step) : round(at * step) + part] for at in range(_SAMPLES))
+    taken = sum(len(sample.encode("utf-8", "surrogatepass")) for sample in samples)
+    return f"≈ {human_bytes(taken * len(cell) / (part * _SAMPLES))}"

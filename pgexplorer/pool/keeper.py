@@ -7,6 +7,8 @@ import weakref
 from collections.abc import Generator
 from typing import Any, Protocol
 
+import psycopg2
+
 from pgexplorer.pool.link import cut
 
 _TICK = 1.0  # seconds
@@ -28,6 +30,7 @@ class Keeper:
         self._guarded: dict[int, tuple[float, Any]] = {}  # by a number of its own: until when, which connection
         self._bell = threading.Event()
         self._is_over = False
+        self._tend_at = 0.0
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -44,7 +47,10 @@ class Keeper:
 
     @contextlib.contextmanager
     def guard(self, conn: Any, seconds: float, *, prompt: bool) -> Generator[None]:
-        """Cut the link of *conn* when the block takes longer than *seconds*; *prompt*: to the tenth of a second."""
+        """Cut the link of *conn* when the block takes longer than *seconds*; *prompt*: to the tenth of a second.
+
+        Raises psycopg2.OperationalError where it was cut although the block came to a good end.
+        """
         self.start()
         number = id(conn)
         self._guarded[number] = (time.monotonic() + seconds, conn)
@@ -52,24 +58,28 @@ class Keeper:
             self._bell.set()
         try:
             yield
-        finally:
-            del self._guarded[number]
+        except BaseException:
+            self._guarded.pop(number, None)
+            raise
+        if self._guarded.pop(number, None) is None:
+            raise psycopg2.OperationalError(f"no answer within {seconds:.3g} s")
 
     def look(self) -> float | None:
         """Do what is due; return the seconds until the next look, or None when there is nothing to keep any more."""
         now = time.monotonic()
         rest = _TICK
         for number, (until, conn) in list(self._guarded.items()):
-            if until <= now:
-                if number in self._guarded:
-                    cut(conn)
-            else:
+            if until > now:
                 rest = min(rest, until - now)
+            elif self._guarded.pop(number, None) is not None:
+                cut(conn)
         pool = self._pool()
         if pool is None or self._is_over:
             return rest if self._guarded else None
-        pool.tend(now)
-        return max(0.01, rest)
+        if now >= self._tend_at:
+            self._tend_at = now + _TICK
+            pool.tend(now)
+        return max(0.01, min(rest, self._tend_at - now))
 
 
 def _keep(keeper: "weakref.ref[Keeper]", bell: threading.Event) -> None:

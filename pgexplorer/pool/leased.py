@@ -20,43 +20,69 @@ class LeasedConnection(connection):
     """
 
     lease = 0  # the number of the check-out, 0 while idle
-    slot: Any = None  # the pool's record of it
+    slot: Any = None  # the pool's record of it, while it is out
 
     def cursor(self, name: Any = None, cursor_factory: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return a cursor that works for this lease alone."""
         lease = self.lease
         if not lease:
             raise psycopg2.InterfaceError(_IDLE)
-        factory = leased_cursor(cursor_factory or self.cursor_factory or cursor)
-        made = connection.cursor(self, name, factory, *args, **kwargs)
+        factory = cursor_factory or self.cursor_factory or cursor
+        if not isinstance(factory, type):  # any callable will do for psycopg2; what it makes knows of no lease
+            return connection.cursor(self, name, factory, *args, **kwargs)
+        leased = leased_cursor(factory) if name is None else leased_named_cursor(factory)
+        made: Any = connection.cursor(self, name, leased, *args, **kwargs)
         made.lease = lease
         return made
 
     def commit(self) -> None:
         """Commit, as psycopg2 does."""
-        self._must_be_lent()
+        slot = self._lent()
         connection.commit(self)
-        self.slot.state = SlotState.CHECKED_OUT
+        slot.state = SlotState.CHECKED_OUT
 
     def rollback(self) -> None:
         """Roll back, as psycopg2 does."""
-        self._must_be_lent()
+        slot = self._lent()
         connection.rollback(self)
-        self.slot.state = SlotState.CHECKED_OUT
+        slot.state = SlotState.CHECKED_OUT
 
     def reset(self) -> None:
         """Reset the session, as psycopg2 does."""
-        self._must_be_lent()
+        self._lent()
         connection.reset(self)
 
     def set_session(self, *args: Any, **kwargs: Any) -> None:
         """Set the session's characteristics, as psycopg2 does."""
-        self._must_be_lent()
+        self._lent()
         connection.set_session(self, *args, **kwargs)
 
-    def _must_be_lent(self) -> None:
-        if not self.lease:
+    def set_isolation_level(self, *args: Any, **kwargs: Any) -> None:
+        """Set the isolation level, as psycopg2 does."""
+        self._lent()
+        connection.set_isolation_level(self, *args, **kwargs)
+
+    def set_client_encoding(self, *args: Any, **kwargs: Any) -> None:
+        """Set the client's encoding, as psycopg2 does."""
+        self._lent()
+        connection.set_client_encoding(self, *args, **kwargs)
+
+    def tpc_begin(self, *args: Any, **kwargs: Any) -> None:
+        """Begin a two-phase transaction, as psycopg2 does."""
+        self._lent()
+        connection.tpc_begin(self, *args, **kwargs)
+
+    def lobject(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a large object, as psycopg2 does."""
+        self._lent()
+        return connection.lobject(self, *args, **kwargs)
+
+    def _lent(self) -> Any:
+        """Return the pool's record. Raises InterfaceError while the connection is idle."""
+        slot = self.slot
+        if not self.lease or slot is None:
             raise psycopg2.InterfaceError(_IDLE)
+        return slot
 
 
 _AFTER = (
@@ -91,8 +117,11 @@ class LeasedCursor(cursor):
 
     def callproc(self, procname: Any, parameters: Any = None, /) -> Any:
         """Call a function, as psycopg2 does."""
-        self._begin(procname)
-        return super().callproc(procname) if parameters is None else super().callproc(procname, parameters)
+        slot = self._begin(procname)
+        try:
+            return super().callproc(procname) if parameters is None else super().callproc(procname, parameters)
+        finally:
+            slot.state = _AFTER[self.connection.get_transaction_status()]
 
     def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
         """Run COPY, as psycopg2 does."""
@@ -104,40 +133,93 @@ class LeasedCursor(cursor):
 
     def copy_from(self, *args: Any, **kwargs: Any) -> None:
         """Run COPY FROM, as psycopg2 does."""
-        self._begin("COPY FROM STDIN")
-        super().copy_from(*args, **kwargs)
+        slot = self._begin("COPY FROM STDIN")
+        try:
+            super().copy_from(*args, **kwargs)
+        finally:
+            slot.state = _AFTER[self.connection.get_transaction_status()]
 
     def copy_to(self, *args: Any, **kwargs: Any) -> None:
         """Run COPY TO, as psycopg2 does."""
-        self._begin("COPY TO STDOUT")
-        super().copy_to(*args, **kwargs)
+        slot = self._begin("COPY TO STDOUT")
+        try:
+            super().copy_to(*args, **kwargs)
+        finally:
+            slot.state = _AFTER[self.connection.get_transaction_status()]
 
     def _begin(self, query: Any) -> Any:
         conn: Any = self.connection
-        if self.lease != conn.lease:
-            raise psycopg2.InterfaceError(_ENDED if conn.lease else _IDLE)
         slot = conn.slot
+        if self.lease != conn.lease or slot is None:
+            raise psycopg2.InterfaceError(_ENDED if conn.lease else _IDLE)
         slot.sql = query
         slot.state = SlotState.RUNNING
         return slot
 
 
+class LeasedNamedCursor(LeasedCursor):
+    """A server-side cursor: its fetching asks the server too, and so it is refused in a later lease."""
+
+    def fetchone(self) -> Any:
+        """Fetch a row, as psycopg2 does."""
+        self._must_be_lent()
+        return super().fetchone()
+
+    def fetchmany(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """Fetch some rows, as psycopg2 does."""
+        self._must_be_lent()
+        return super().fetchmany(*args, **kwargs)
+
+    def fetchall(self) -> list[Any]:
+        """Fetch the rest, as psycopg2 does."""
+        self._must_be_lent()
+        return super().fetchall()
+
+    def scroll(self, *args: Any, **kwargs: Any) -> None:
+        """Move, as psycopg2 does."""
+        self._must_be_lent()
+        super().scroll(*args, **kwargs)
+
+    def __next__(self) -> Any:
+        self._must_be_lent()
+        return super().__next__()
+
+    def close(self) -> None:
+        """Close it, as psycopg2 does; in a later lease there is nothing left to close."""
+        if self.closed or self.lease == getattr(self.connection, "lease", None):
+            super().close()
+
+    def _must_be_lent(self) -> None:
+        conn: Any = self.connection
+        if self.lease != conn.lease:
+            raise psycopg2.InterfaceError(_ENDED if conn.lease else _IDLE)
+
+
+# A user's class comes first in what is mixed: its own methods run, and reach psycopg2 through those above.
+
+
 @cache
-def leased_connection(factory: type[connection]) -> type[LeasedConnection]:
+def leased_connection(factory: type[connection]) -> type[connection]:
     """Return *factory* with LeasedConnection mixed in."""
-    if factory is connection:
-        return LeasedConnection
-    return type(f"Leased{factory.__name__}", (LeasedConnection, factory), {})
+    return _mixed(factory, LeasedConnection, connection)
 
 
 @cache
-def leased_cursor(factory: type[cursor]) -> type[LeasedCursor]:
+def leased_cursor(factory: type[cursor]) -> type[cursor]:
     """Return *factory* with LeasedCursor mixed in."""
-    if issubclass(factory, LeasedCursor):
+    return _mixed(factory, LeasedCursor, cursor)
+
+
+@cache
+def leased_named_cursor(factory: type[cursor]) -> type[cursor]:
+    """Return *factory* with LeasedNamedCursor mixed in."""
+    return _mixed(factory, LeasedNamedCursor, cursor)
+
+
+def _mixed(factory: Any, leased: type, plain: type) -> Any:
+    if issubclass(factory, leased):
         return factory
-    if factory is cursor:
-        return LeasedCursor
-    return type(f"Leased{factory.__name__}", (LeasedCursor, factory), {})
+    return leased if factory is plain else type(f"Leased{factory.__name__}", (factory, leased), {})
 
 
 class Lease:
@@ -162,6 +244,12 @@ class Lease:
     def end(self) -> None:
         """Refuse from now on."""
         object.__setattr__(self, "_conn", None)
+
+    def __enter__(self) -> Any:
+        return self.connection.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self.connection.__exit__(*error)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.connection, name)

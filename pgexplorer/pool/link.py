@@ -54,6 +54,12 @@ def poller(conn: Any) -> Callable[[], bool] | None:
     return lambda: bool(ask(0))
 
 
+def ask(conn: Any, sql: str) -> None:
+    """Run *sql* past whatever the user's own connection and cursor classes do with a statement."""
+    with connection.cursor(conn) if isinstance(conn, connection) else conn.cursor() as cursor:
+        cursor.execute(sql)
+
+
 def cut(conn: connection) -> None:
     """End the link of *conn* at once from any thread: what waits for the server raises within milliseconds.
 

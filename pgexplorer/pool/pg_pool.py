@@ -11,7 +11,6 @@ import heapq
 import itertools
 import os
 import random
-import sys
 import threading
 import time
 import weakref
@@ -28,106 +27,22 @@ from pgexplorer.pool.errors import NotFromThisPool, PoolClosed, PoolExhausted, P
 from pgexplorer.pool.events import EventKind, EventRing
 from pgexplorer.pool.keeper import Keeper
 from pgexplorer.pool.leased import Lease, LeasedConnection, leased_connection
-from pgexplorer.pool.link import cut, poller
+from pgexplorer.pool.link import ask, cut, poller
 from pgexplorer.pool.protocol import Insides
+from pgexplorer.pool.record import Record, Ref, Waiting, said, stack
 from pgexplorer.pool.slot import Slot, SlotState, Waiter
 from pgexplorer.pool.stats import Histogram, PoolStats
 
 _IDLE_TRANSACTION = ext.TRANSACTION_STATUS_IDLE
-_DEPTH = 12  # frames kept of a holder's stack
 _GLANCE = 0.25  # seconds between two looks of a waiter at what nobody tells it: a dropped connection
-_BACK_OFF, _LONGEST_BACK_OFF = 0.1, 2.0  # seconds before connecting is tried again after it failed
+_BACK_OFF, _LONGEST_BACK_OFF = 0.1, 1.0  # seconds before connecting is tried again after it failed
 _RESET_TIMEOUT = 5.0  # seconds a rollback or DISCARD ALL on the way home may take
 _JITTER = 0.1  # of max_lifetime: connections opened together do not end together
 _RESETS = {"rollback", "discard", None}
+_POOL_ITSELF = -1  # the lease of a connection that the pool cleans or sets up
+_CLOSED = "connection pool is closed"
+_LOST, _SILENT, _TOO_OLD = "lost", "no answer", "drained or too old"  # what can be wrong with an idle connection
 _now = time.monotonic
-
-_Stack = tuple[tuple[Any, int], ...]  # code object, line
-
-
-class _Ref(weakref.ref[Any]):
-    """A weak reference to a connection that knows its slot."""
-
-    __slots__ = ("slot",)
-    slot: "_Slot"
-
-
-class _Slot:
-    """One of the pool's connections, or the place of one that is being opened."""
-
-    __slots__ = (
-        "conn",
-        "expires_at",
-        "generation",
-        "held_since",
-        "holder",
-        "idle_since",
-        "is_told",
-        "key",
-        "lease",
-        "number",
-        "ok_at",
-        "opened_at",
-        "phase",
-        "pid",
-        "poller",
-        "ref",
-        "sql",
-        "stack",
-        "state",
-        "thread",
-        "uses",
-    )
-
-    def __init__(self, number: int, generation: int) -> None:
-        self.number = number
-        self.generation = generation
-        self.conn: Any = None  # strong while the pool has it; None while it is out
-        self.ref: Any = None  # weak, as long as the connection exists
-        self.poller: Callable[[], bool] | None = None
-        self.phase = SlotState.OPENING  # OPENING, IDLE, CHECKED_OUT or RETURNING: where the pool has it
-        self.state = SlotState.CHECKED_OUT  # what it does while it is out; written by its cursors
-        self.pid = 0
-        self.key: Hashable | None = None
-        self.holder = self.thread = ""
-        self.stack: _Stack = ()
-        self.sql: Any = ""
-        self.lease = self.uses = 0
-        self.held_since = self.idle_since = self.ok_at = self.opened_at = self.expires_at = 0.0
-        self.is_told = False  # that it is held long
-
-    def snapshot(self) -> Slot:
-        out = self.phase is SlotState.CHECKED_OUT
-        sql = self.sql if isinstance(self.sql, str) else str(self.sql)
-        return Slot(
-            self.number,
-            self.state if out else self.phase,
-            self.pid,
-            self.holder if out else "",
-            self.thread if out else "",
-            self.held_since if out else 0.0,
-            self.held_since if out else self.idle_since,
-            self.uses,
-            sql,
-            False,
-            self.opened_at,
-            _said(self.stack) if out else (),
-        )
-
-
-class _Waiter:
-    """Somebody who waits: a lock of its own, released by whoever hands a connection over."""
-
-    __slots__ = ("asked", "deadline", "error", "gate", "holder", "ident", "key", "slot", "stack", "thread")
-
-    def __init__(self, holder: str, key: Hashable | None, asked: float, deadline: float, stack: _Stack) -> None:
-        self.gate = threading.Lock()
-        self.gate.acquire()
-        self.slot: _Slot | None = None
-        self.error: Exception | None = None
-        self.holder, self.key, self.asked, self.deadline, self.stack = holder, key, asked, deadline, stack
-        me = threading.current_thread()
-        self.thread, self.ident = me.name, me.ident
 
 
 class PgPool(ThreadedConnectionPool):
@@ -178,21 +93,24 @@ class PgPool(ThreadedConnectionPool):
         self.idle_timeout, self.max_lifetime = idle_timeout, max_lifetime
         self.ping_after, self.ping_timeout = ping_after, ping_timeout
         self.leak_after, self.stacks, self.name = leak_after, stacks, name
-        self.events = EventRing(events)
+        self._ring_size = events
         self._connect_with = connect
         self._configure = configure
         self._args = args
-        factory = kwargs.pop("connection_factory", None) or connection
-        self._kwargs = {**kwargs, "connection_factory": leased_connection(factory)}
+        factory = kwargs.pop("connection_factory", None)
+        if len(args) > 1:  # psycopg2.connect(dsn, connection_factory)
+            factory = factory or args[1]
+            self._args, kwargs = args[:1], dict(zip(("cursor_factory",), args[2:], strict=False)) | kwargs
+        self._kwargs = {**kwargs, "connection_factory": leased_connection(factory or connection)}
         self._start_anew()
         began = _now()
         try:
             for _ in range(self.minconn):
                 with self._lock:
                     slot = self._reserve()
-                self._open(slot)
+                conn = self._open(slot)
                 with self._lock:
-                    self._to_idle(slot, _now())
+                    self._to_idle(slot, conn, _now())
         except BaseException:
             self.closeall()
             raise
@@ -203,13 +121,14 @@ class PgPool(ThreadedConnectionPool):
     def _start_anew(self) -> None:
         """Begin with nothing: at the start, and in the child of a fork, which leaves the parent's connections alone."""
         self._lock = threading.Lock()
+        self.events = EventRing(self._ring_size)
         self.closed = False
-        self._slots: dict[int, _Slot] = {}
-        self._idle: list[_Slot] = []  # the last is handed out next
-        self._out: dict[int, _Slot] = {}  # by id(connection)
-        self._keyed: dict[Hashable, _Slot] = {}  # by a user's own key
-        self._queue: OrderedDict[_Waiter, None] = OrderedDict()
-        self._dropped: deque[_Ref] = deque()  # finalisers append here and do nothing else
+        self._slots: dict[int, Record] = {}
+        self._idle: list[Record] = []  # the last is handed out next
+        self._out: dict[int, Record] = {}  # by id(connection)
+        self._keyed: dict[Hashable, Record] = {}  # by a user's own key
+        self._queue: OrderedDict[Waiting, None] = OrderedDict()
+        self._dropped: deque[Ref] = deque()  # finalisers append here and do nothing else
         self._free_numbers: list[int] = []
         self._leases = itertools.count(1)
         self._generation = 0
@@ -223,6 +142,8 @@ class PgPool(ThreadedConnectionPool):
         self._wait, self._hold, self._connecting = Histogram(), Histogram(), Histogram()
         self._waits: list[float] = []  # counted into the histograms a thousand at a time
         self._holds: list[float] = []
+        self._ending: deque[int] = deque()  # backends of connections that were cut
+        self._ending_one_at_a_time = threading.Lock()
         self._keeper = Keeper(self)
 
     # -- psycopg2's calls ---------------------------------------------------------------------------------------
@@ -235,44 +156,44 @@ class PgPool(ThreadedConnectionPool):
         """
         wait = self.timeout if timeout is None else timeout
         asked = _now()
-        waiter: _Waiter | None = None
-        growth: Sequence[_Slot] = ()
+        waiter: Waiting | None = None
+        growth: Sequence[Record] = ()
         with self._lock:
             if self._dropped:
                 self._reap()
             if self.closed:
-                raise PoolClosed("connection pool is closed")
-            if key is not None and (keyed := self._keyed.get(key)) is not None:
-                return keyed.ref()
+                raise PoolClosed(_CLOSED)
+            if key is not None and (keyed := self._keyed.get(key)) is not None and (conn := keyed.ref()) is not None:
+                return conn
             if self._idle and not self._queue:
                 slot = self._idle.pop()
                 conn = slot.conn
-                self._lend(slot, conn, key, holder, threading.current_thread().name, asked, asked)
+                me = threading.current_thread()
+                self._lend(slot, conn, key, holder, me.name, me.ident, asked, asked)
             elif wait <= 0:
                 if len(self._slots) >= self.maxconn:
                     self._exhausted += 1
-                    error = PoolExhausted(f"connection pool exhausted: {self._situation()}")
                     self.events.append(EventKind.EXHAUSTED, holder=holder)
-                    raise error
+                    raise PoolExhausted(f"connection pool exhausted: {self._situation()}")
                 slot, conn = self._reserve(), None
             else:
-                if self.max_waiting is not None and len(self._queue) >= self.max_waiting:
+                if self.max_waiting is not None and len(self._queue) >= self.max_waiting + self._room():
                     self._too_many += 1
                     raise TooManyWaiting(f"{len(self._queue)} wait already: {self._situation()}")
-                stack = _stack() if self.stacks else ()
-                waiter = _Waiter(holder, key, asked, asked + wait, stack)
+                waiter = Waiting(holder, key, asked, asked + wait, stack() if self.stacks else ())
                 self._queue[waiter] = None
                 slot, conn, growth = None, None, self._growth()
         if waiter is not None:
             self.events.append(EventKind.WAITING, holder=holder)
             self._grow(growth)
-            slot = self._await(waiter)
-            conn, slot.conn = slot.conn, None
+            slot, conn = self._await(waiter)
         assert slot is not None
-        if conn is None or not self._lives(slot, conn, asked):
-            conn = self._renew(slot, conn, key, holder, asked, asked + wait if wait > 0 else None)
+        if conn is None:
+            conn = self._opened_for(slot, key, holder, asked)
+        elif fault := self._fault(slot, conn, asked):
+            slot, conn = self._instead(slot, conn, fault, key, holder, asked, asked + wait if wait > 0 else None)
         if self.stacks:
-            slot.stack = waiter.stack if waiter is not None else _stack()
+            slot.stack = waiter.stack if waiter is not None else stack()
         got = slot.held_since
         self.events.put(EventKind.CHECKED_OUT, got, slot.number, slot.pid, holder, slot.thread, "", got - asked)
         return conn
@@ -283,50 +204,43 @@ class PgPool(ThreadedConnectionPool):
         After closeall() it is closed quietly. A connection that still runs a statement is cut, never waited for.
         Raises NotFromThisPool for a connection that is not out of this pool under that *key*.
         """
-        growth: list[_Slot] = []
         with self._lock:
             if self._dropped:
                 self._reap()
             slot = self._out.get(id(conn)) if conn is not None else self._keyed.get(key)
-            if slot is None or (conn is not None and slot.ref() is not conn) or (key is not None and slot.key != key):
-                raise self._stranger(conn, key, slot)
-            if conn is None:
+            if conn is None and slot is not None:
                 conn = slot.ref()
+            if slot is None or conn is None or slot.ref() is not conn or (key is not None and slot.key != key):
+                raise self._stranger(conn, key, slot)
             now = _now()
-            del self._out[id(conn)]
-            if slot.key is not None:
-                self._keyed.pop(slot.key, None)
-                slot.key = None
-            slot.conn = conn
+            self._take_back(slot, conn)
             held = now - slot.held_since
             self._holds.append(held)
+            self._homecomings += 1
+            self.events.put(EventKind.CHECKED_IN, now, slot.number, slot.pid, slot.holder, slot.thread, "", held)
             if slot.is_told:
                 slot.is_told = False
                 self.events.append(EventKind.CAME_BACK, slot=slot.number, pid=slot.pid, holder=slot.holder, took=held)
-            self._homecomings += 1
             status = conn.get_transaction_status() if not conn.closed else ext.TRANSACTION_STATUS_UNKNOWN
             stays = not close and not self.closed and slot.generation == self._generation and now < slot.expires_at
-            is_clean = stays and status == _IDLE_TRANSACTION and self.reset != "discard"
-            if is_clean:
-                self._to_idle(slot, now)
-            else:
-                slot.phase = SlotState.RETURNING
-                self._returning += 1
-        self.events.put(EventKind.CHECKED_IN, now, slot.number, slot.pid, slot.holder, slot.thread, "", held)
-        if is_clean:
-            return
-        if stays and self._cleaned(slot, conn, status):
-            with self._lock:
-                self._returning -= 1
-                if self.closed or slot.generation != self._generation or not self._to_idle(slot, _now()):
-                    slot.phase = SlotState.RETURNING
-                    self._returning += 1
-                else:
+            if stays and status == _IDLE_TRANSACTION and self.reset != "discard":
+                if self._to_idle(slot, conn, now):
                     return
-        self._discard(slot, conn, "returned to be closed" if close else "not kept")
-        with self._lock:
-            growth = self._growth()
-        self._grow(growth)
+                stays = False
+            self._set_aside([slot], conn)
+        if status == ext.TRANSACTION_STATUS_ACTIVE:
+            cut(conn)  # else closing it would wait for the statement
+        kept = False
+        try:
+            kept = stays and self._cleaned(slot, conn, status) and self._home(slot, conn)
+        finally:
+            if not kept:
+                self._discard(slot, conn, "returned to be closed" if close else "not kept")
+                if status == ext.TRANSACTION_STATUS_ACTIVE:
+                    self._end_backend(slot.pid)
+                with self._lock:
+                    growth = self._growth()
+                self._grow(growth)
 
     def closeall(self) -> None:
         """Close the pool: waiters get PoolClosed, idle connections are closed now, the others as they come home.
@@ -338,7 +252,7 @@ class PgPool(ThreadedConnectionPool):
                 return
             self.closed = True
             for waiter in self._queue:
-                waiter.error = PoolClosed("connection pool is closed")
+                waiter.is_closed = True
                 waiter.gate.release()
             self._queue.clear()
             idle, self._idle = self._idle, []
@@ -360,7 +274,7 @@ class PgPool(ThreadedConnectionPool):
         lease = Lease(conn)
         try:
             yield lease
-            if not conn.closed:
+            if conn.closed != 1:  # what the block closed itself needs none; what was lost says so
                 conn.commit()
         except BaseException:
             with contextlib.suppress(psycopg2.Error):
@@ -379,7 +293,7 @@ class PgPool(ThreadedConnectionPool):
         minconn, maxconn = _checked(minconn, maxconn)
         with self._lock:
             self.minconn, self.maxconn = minconn, maxconn
-            surplus: list[_Slot] = []
+            surplus: list[Record] = []
             while self._idle and len(self._slots) - len(surplus) > maxconn:
                 surplus.append(self._idle.pop(0))
             self._set_aside(surplus)
@@ -444,9 +358,9 @@ class PgPool(ThreadedConnectionPool):
             for place, waiter in enumerate(self._queue):
                 held = out[place % len(out)] if out else None
                 blame = f"#{held.number} {held.holder or held.thread}" if held is not None else "a new connection"
-                mine = tuple(slot.number for slot in out if slot.thread == waiter.thread)
-                said, asked, until = _said(waiter.stack), waiter.asked, waiter.deadline
-                waiting.append(Waiter(place + 1, waiter.holder, waiter.thread, asked, until, blame, mine, said))
+                mine = tuple(slot.number for slot in out if slot.ident == waiter.ident)
+                frames, asked, until = said(waiter.stack), waiter.asked, waiter.deadline
+                waiting.append(Waiter(place + 1, waiter.holder, waiter.thread, asked, until, blame, mine, frames))
             return tuple(waiting)
 
     # -- what the rest of the program asks of any pool ----------------------------------------------------------
@@ -499,22 +413,31 @@ class PgPool(ThreadedConnectionPool):
 
     # -- under the lock: no I/O, nothing that waits -------------------------------------------------------------
 
-    def _reserve(self) -> _Slot:
+    def _reserve(self) -> Record:
         """Take a place for a connection that will be opened."""
         number = heapq.heappop(self._free_numbers) if self._free_numbers else len(self._slots) + 1
-        slot = self._slots[number] = _Slot(number, self._generation)
+        slot = self._slots[number] = Record(number, self._generation)
         self._opening += 1
         return slot
 
     def _lend(
-        self, slot: _Slot, conn: Any, key: Hashable | None, holder: str, thread: str, asked: float, now: float
+        self,
+        slot: Record,
+        conn: Any,
+        key: Hashable | None,
+        holder: str,
+        thread: str,
+        ident: int | None,
+        asked: float,
+        now: float,
     ) -> None:
         slot.phase = SlotState.CHECKED_OUT
         slot.state = SlotState.CHECKED_OUT
-        slot.key, slot.holder, slot.thread, slot.held_since = key, holder, thread, now
+        slot.key, slot.holder, slot.thread, slot.ident, slot.held_since = key, holder, thread, ident, now
         slot.stack = ()
         slot.uses += 1
         slot.lease = conn.lease = next(self._leases)
+        conn.slot = slot
         slot.conn = None  # from here on the pool refers weakly to it
         self._out[id(conn)] = slot
         if key is not None:
@@ -525,38 +448,71 @@ class PgPool(ThreadedConnectionPool):
         if len(waits) > 1000:
             self._count()
 
-    def _to_idle(self, slot: _Slot, now: float) -> bool:
+    def _take_back(self, slot: Record, conn: Any) -> None:
+        """Undo _lend()."""
+        del self._out[id(conn)]
+        if slot.key is not None:
+            if self._keyed.get(slot.key) is slot:
+                del self._keyed[slot.key]
+            slot.key = None
+
+    def _to_idle(self, slot: Record, conn: Any, now: float) -> bool:
         """Hand *slot*, whose connection is clean, to the longest waiter, or keep it idle; False: there is no room."""
         if len(self._slots) > self.maxconn:
             return False
-        conn = slot.conn
+        if not self._queue and len(self._idle) >= (
+            self.maxconn if self.max_idle is None else max(self.max_idle, self.minconn)
+        ):
+            return False
         if slot.phase is SlotState.OPENING:
             self._opening -= 1
+        elif slot.phase is SlotState.RETURNING:
+            self._returning -= 1
         slot.ok_at = slot.idle_since = now
         if self._queue:
-            waiter, _ = self._queue.popitem(last=False)
-            self._lend(slot, conn, waiter.key, waiter.holder, waiter.thread, waiter.asked, now)
-            waiter.slot = slot
-            slot.conn = conn  # strong until the waiter has it
-            waiter.gate.release()
+            self._hand(slot, conn, self._queue.popitem(last=False)[0], now)
             return True
-        limit = self.maxconn if self.max_idle is None else max(self.max_idle, self.minconn)
         conn.lease = 0
-        if len(self._idle) >= limit:
-            if slot.phase is SlotState.OPENING:
-                self._opening += 1
-            return False
+        conn.slot = None  # no circle: a pool that is forgotten lets go of its connections at once
+        slot.conn = conn
         slot.phase = SlotState.IDLE
         self._idle.append(slot)
         return True
 
-    def _set_aside(self, slots: Sequence[_Slot]) -> None:
+    def _hand(self, slot: Record, conn: Any, waiter: Waiting, now: float) -> None:
+        self._lend(slot, conn, waiter.key, waiter.holder, waiter.thread, waiter.ident, waiter.asked, now)
+        slot.stack = waiter.stack
+        waiter.slot, waiter.conn = slot, conn
+        waiter.gate.release()
+
+    def _home(self, slot: Record, conn: Any) -> bool:
+        """Keep *slot*, which was cleaned, or hand it on; False: it is not wanted any more. Takes the lock."""
+        with self._lock:
+            return not self.closed and slot.generation == self._generation and self._to_idle(slot, conn, _now())
+
+    def _set_aside(self, slots: Sequence[Record], conn: Any = None) -> None:
+        """Take *slots* out of use, until they are cleaned or closed."""
         for slot in slots:
             slot.phase = SlotState.RETURNING
-            slot.conn.lease = 0
+            (conn or slot.conn).lease = _POOL_ITSELF
         self._returning += len(slots)
 
-    def _forget(self, slot: _Slot) -> None:
+    def _room(self) -> int:
+        """Return how many of those who wait are served by a connection that is being opened, or may be."""
+        return max(0, self.maxconn - len(self._slots)) + self._growing
+
+    def _retire(self, slot: Record, why: str) -> None:
+        """Free the place of *slot*, whose connection was closed."""
+        slot.conn = None
+        self._forget(slot)
+        if slot.phase is SlotState.OPENING:
+            self._opening -= 1
+        else:
+            self._returning -= 1
+        self._closed_count += 1
+        self.events.append(EventKind.CLOSED, slot=slot.number, pid=slot.pid, detail=why)
+
+    def _forget(self, slot: Record) -> None:
         if self._slots.get(slot.number) is slot:
             del self._slots[slot.number]
             heapq.heappush(self._free_numbers, slot.number)
@@ -564,28 +520,32 @@ class PgPool(ThreadedConnectionPool):
     def _reap(self) -> None:
         """Take back the slots of connections whose last reference was lost while they were out."""
         while self._dropped:
-            slot = self._dropped.popleft().slot
-            where = next((where for where, out in self._out.items() if out is slot), None)
-            if where is None or slot.ref() is not None:
+            ref = self._dropped.popleft()
+            slot = self._out.get(ref.where)
+            if slot is None or slot.ref is not ref:
                 continue
-            del self._out[where]
-            if slot.key is not None:
-                self._keyed.pop(slot.key, None)
+            del self._out[ref.where]
+            if slot.key is not None and self._keyed.get(slot.key) is slot:
+                del self._keyed[slot.key]
             self._forget(slot)
             self._lost += 1
             self._closed_count += 1
             self._homecomings += 1
-            detail = "\n".join(_said(slot.stack)) or "dropped without being returned"
+            detail = "\n".join(said(slot.stack)) or "dropped without being returned"
             self.events.append(
                 EventKind.DROPPED, slot=slot.number, pid=slot.pid, holder=slot.holder, detail=detail, thread=slot.thread
             )
 
-    def _growth(self) -> list[_Slot]:
-        """Reserve the places of connections to open for those who wait: one, then two, four, … at a time."""
-        grown: list[_Slot] = []
+    def _growth(self, extra: int = 0) -> list[Record]:
+        """Reserve the places of connections to open for those who wait: one, then two, four, … at a time.
+
+        *extra* may be opened whatever is under way.
+        """
+        grown: list[Record] = []
         if self.closed or _now() < self._not_before:
             return grown
-        while self._growing < min(self._width, len(self._queue)) and len(self._slots) < self.maxconn:
+        width = min(max(self._width, self._growing + extra), len(self._queue))
+        while self._growing < width and len(self._slots) < self.maxconn:
             self._growing += 1
             grown.append(self._reserve())
         return grown
@@ -597,95 +557,114 @@ class PgPool(ThreadedConnectionPool):
             times.clear()
 
     def _situation(self) -> str:
-        out = [slot.snapshot() for slot in self._out.values()]
-        longest = holders(out).partition(", ")[0]
         named = f'pool "{self.name}"' if self.name else "pool"
-        text = f"{named} of {self.maxconn}, {len(out)} in use, {len(self._queue)} waiting"
-        return f"{text}; longest held by {longest}" if longest else text
+        text = f"{named} of {self.maxconn}, {len(self._out)} in use, {len(self._queue)} waiting"
+        if not self._out:
+            return text
+        longest = min(self._out.values(), key=lambda slot: slot.held_since)
+        return f"{text}; longest held by {holders([longest.snapshot()])}"
 
-    def _stranger(self, conn: Any, key: Hashable | None, slot: _Slot | None) -> NotFromThisPool:
+    def _stranger(self, conn: Any, key: Hashable | None, slot: Record | None) -> NotFromThisPool:
         if slot is not None and key is not None:
             return NotFromThisPool(f"trying to put a connection back with key {key!r} that is out with {slot.key!r}")
-        mine = any(each.conn is conn for each in self._slots.values()) if conn is not None else False
+        mine = conn is not None and any(each.ref is not None and each.ref() is conn for each in self._slots.values())
         why = "it was returned before" if mine else "it is not out of this pool"
         return NotFromThisPool(f"trying to put unkeyed connection: {why}")
 
     # -- outside the lock: all the I/O --------------------------------------------------------------------------
 
-    def _await(self, waiter: _Waiter) -> _Slot:
+    def _await(self, waiter: Waiting) -> tuple[Record, Any]:
         """Wait for the hand-off. Raises PoolTimeout, leaving no trace in any count, or PoolClosed."""
         gate = waiter.gate
         words = ""
-        while not gate.acquire(timeout=max(0.0, min(_GLANCE, waiter.deadline - _now()))):
-            with self._lock:
-                if self._dropped:
-                    self._reap()
-                growth = self._growth()
-                over = waiter.slot is None and waiter.error is None and _now() >= waiter.deadline
+        try:
+            while not gate.acquire(timeout=self._glance(waiter.deadline)):
+                with self._lock:
+                    if self._dropped:
+                        self._reap()
+                    growth = self._growth()
+                    over = waiter in self._queue and _now() >= waiter.deadline
+                    if over:
+                        del self._queue[waiter]
+                        self._timed_out += 1
+                        words = f"no connection within {waiter.deadline - waiter.asked:.3g} s: {self._situation()}"
+                        if self._connect_error:
+                            words = f"{words}; connecting fails: {self._connect_error}"
+                self._grow(growth)
                 if over:
-                    del self._queue[waiter]
-                    self._timed_out += 1
-                    words = f"no connection within {waiter.deadline - waiter.asked:.3g} s: {self._situation()}"
-                    if self._connect_error:
-                        words = f"{words}; connecting fails: {self._connect_error}"
-            self._grow(growth)
-            if over:
-                self.events.append(EventKind.TIMED_OUT, holder=waiter.holder, took=_now() - waiter.asked)
-                raise PoolTimeout(words)
-        if waiter.error is not None:
-            raise waiter.error
+                    self.events.append(EventKind.TIMED_OUT, holder=waiter.holder, took=_now() - waiter.asked)
+                    raise PoolTimeout(words)
+        except PoolTimeout:
+            raise
+        except BaseException:  # as KeyboardInterrupt: nobody is here any more to take what is handed over
+            with self._lock:
+                self._queue.pop(waiter, None)
+            if waiter.conn is not None:
+                self.putconn(waiter.conn)
+            raise
+        if waiter.is_closed:
+            raise PoolClosed(_CLOSED)
         assert waiter.slot is not None
-        return waiter.slot
+        conn, waiter.conn = waiter.conn, None
+        return waiter.slot, conn
 
-    def _open(self, slot: _Slot) -> Any:
+    def _glance(self, deadline: float) -> float:
+        """Return for how long somebody waits before looking for what nobody tells: a drop, the end of a pause."""
+        now = _now()
+        pause = self._not_before - now
+        return max(0.0, min(_GLANCE, deadline - now, pause if pause > 0 else _GLANCE))
+
+    def _open(self, slot: Record) -> Any:
         """Open the connection of a reserved place. Raises what connecting raises; the place is then free again."""
         began = _now()
         try:
             conn = self._connect_with(*self._args, **self._kwargs)
             if self._configure is not None:
-                self._configured(conn)
+                self._configured(slot, conn)
+            info = getattr(conn, "info", None)
+            slot.pid = info.backend_pid if info is not None else 0
+            slot.poller = poller(conn)
         except BaseException as error:
+            words = str(error).strip().partition("\n")[0] or type(error).__name__
             with self._lock:
                 self._forget(slot)
                 self._opening -= 1
                 self._failed += 1
-                self._connect_error = str(error).strip().partition("\n")[0]
-            self.events.append(
-                EventKind.CONNECT_FAILED, slot=slot.number, detail=self._connect_error, took=_now() - began
-            )
+                self._connect_error = words
+            self.events.append(EventKind.CONNECT_FAILED, slot=slot.number, detail=words, took=_now() - began)
             raise
         now = _now()
-        ref = _Ref(conn, self._dropped.append)
-        ref.slot = slot
-        slot.ref, slot.conn = ref, conn
-        slot.poller = poller(conn)
+        slot.ref = ref = Ref(conn, self._dropped.append)
+        ref.where = id(conn)
         slot.opened_at = slot.ok_at = slot.idle_since = now
         life = self.max_lifetime
         slot.expires_at = now + life * (1 - _JITTER * random.random()) if life else float("inf")
-        info = getattr(conn, "info", None)
-        slot.pid = info.backend_pid if info is not None else 0
-        conn.slot = slot
         with self._lock:
+            if self._dropped:
+                self._reap()  # the new connection may lie where a dropped one lay
             self._opened += 1
             self._connect_error = ""
             self._connecting.record(now - began)
         self.events.append(EventKind.OPENED, slot=slot.number, pid=slot.pid, took=now - began)
         return conn
 
-    def _configured(self, conn: Any) -> None:
+    def _configured(self, slot: Record, conn: Any) -> None:
         assert self._configure is not None
-        conn.lease = -1  # it is used before it is lent
+        conn.lease, conn.slot = _POOL_ITSELF, slot
         try:
             self._configure(conn)
+            if conn.get_transaction_status() != _IDLE_TRANSACTION:
+                conn.commit()  # or the first rollback would undo what it set
         except BaseException:
-            conn.close()
+            _close(conn)
             raise
-        conn.lease = 0
 
-    def _lives(self, slot: _Slot, conn: Any, now: float) -> bool:
-        """Whether the server has kept its end of *conn*: a look at the socket, a question where that is not enough."""
-        if conn.closed or slot.generation != self._generation or now >= slot.expires_at:
-            return False
+    def _fault(self, slot: Record, conn: Any, now: float) -> str:
+        """Return what is wrong with *conn*, or "": a look at the socket, a question where that is not enough."""
+        if conn.closed:
+            return _LOST
+        if slot.generation != self._generation or now >= slot.expires_at:
+            return _TOO_OLD
         if slot.poller is not None and slot.poller():
             try:
                 conn.poll()  # a notice or a goodbye
@@ -695,112 +674,108 @@ class PgPool(ThreadedConnectionPool):
                 pass
             if conn.closed:
                 self._suspect_at = _now()
-                return False
+                return _LOST
         idle = now - slot.idle_since
         if slot.ok_at < self._suspect_at or (self.ping_after is not None and idle > self.ping_after):
             return self._pinged(slot, conn)
-        return True
+        return ""
 
-    def _pinged(self, slot: _Slot, conn: Any) -> bool:
-        before = getattr(conn, "autocommit", True)
+    def _pinged(self, slot: Record, conn: Any) -> str:
+        before, began = getattr(conn, "autocommit", True), _now()
         try:
             with self._keeper.guard(conn, self.ping_timeout, prompt=True):
                 conn.autocommit = True
-                with conn.cursor() as cursor:
-                    cursor.execute("SELECT 1")
+                ask(conn, "SELECT 1")
                 conn.autocommit = before
         except psycopg2.Error:
-            self._suspect_at = _now()
-            return False
+            self._suspect_at = now = _now()
+            return _SILENT if now - began >= self.ping_timeout else _LOST
         slot.sql, slot.state, slot.ok_at = "", SlotState.CHECKED_OUT, _now()
-        return True
+        return ""
 
-    def _renew(
-        self, slot: _Slot, dead: Any, key: Hashable | None, holder: str, asked: float, deadline: float | None
-    ) -> Any:
-        """Open a connection in the place of *slot*: of a dead one, or of one not yet opened.
-
-        A caller who waits is tried for again, with growing pauses, until the deadline. Raises what connecting raises,
-        or PoolTimeout from it.
-        """
-        if dead is not None:
-            with self._lock:
-                self._out.pop(id(dead), None)
-                if key is not None:
-                    self._keyed.pop(key, None)
-                self._served -= 1
-                self._lost += 1
-                self._closed_count += 1
-                slot.conn = None
-                slot.phase = SlotState.OPENING
-                self._opening += 1
-                slot.generation, slot.uses = self._generation, 0
-            self.events.append(EventKind.LOST, slot=slot.number, pid=slot.pid, holder=holder)
-            _close(dead)
-        pause = _BACK_OFF
-        while True:
-            try:
-                conn = self._open(slot)
-                break
-            except psycopg2.OperationalError as error:
-                rest = pause * (1 + random.random() / 4)
-                if deadline is None:
-                    raise
-                if _now() + rest >= deadline:
-                    with self._lock:
-                        self._timed_out += 1
-                        situation = self._situation()
-                    raise PoolTimeout(f"no connection within {deadline - asked:.3g} s: {situation}; {error}") from error
-                time.sleep(rest)
-                pause = min(_LONGEST_BACK_OFF, pause * 2)
-                with self._lock:
-                    if self.closed:
-                        raise PoolClosed("connection pool is closed") from error
-                    if len(self._slots) >= self.maxconn:
-                        raise PoolTimeout(f"connecting failed and others took the room: {error}") from error
-                    slot = self._again(slot)
+    def _opened_for(self, slot: Record, key: Hashable | None, holder: str, asked: float) -> Any:
+        """Open the connection of *slot* in the caller's own thread. Raises what connecting raises, or PoolClosed."""
+        conn = self._open(slot)
         with self._lock:
-            if self.closed:
+            if not self.closed:
                 self._opening -= 1
-                self._returning += 1
-                slot.phase = SlotState.RETURNING
-                closed = True
-            else:
-                closed = False
-                self._opening -= 1
-                self._lend(slot, conn, key, holder, threading.current_thread().name, asked, _now())
-        if closed:
-            self._discard(slot, conn, "the pool was closed")
-            raise PoolClosed("connection pool is closed")
-        return conn
+                me = threading.current_thread()
+                self._lend(slot, conn, key, holder, me.name, me.ident, asked, _now())
+                return conn
+        self._discard(slot, conn, "the pool was closed")
+        raise PoolClosed(_CLOSED)
 
-    def _again(self, slot: _Slot) -> _Slot:
-        """Take a place again after connecting failed. Under the lock."""
-        fresh = self._reserve()
-        if fresh.number != slot.number:
-            slot.number = fresh.number
-        self._slots[slot.number] = slot
-        slot.phase, slot.generation = SlotState.OPENING, self._generation
-        return slot
+    def _instead(
+        self,
+        slot: Record,
+        conn: Any,
+        fault: str,
+        key: Hashable | None,
+        holder: str,
+        asked: float,
+        deadline: float | None,
+    ) -> tuple[Record, Any]:
+        """Lend another connection instead of *conn*, which has a *fault*: an idle one, or one that is opened.
 
-    def _cleaned(self, slot: _Slot, conn: Any, status: int) -> bool:
+        Who waits is the first in the queue again, and keeps the deadline. Raises what getconn() raises.
+        """
+        while fault:
+            waiter: Waiting | None = None
+            growth: Sequence[Record] = ()
+            with self._lock:
+                self._take_back(slot, conn)
+                self._served -= 1
+                self._set_aside([slot], conn)
+                if fault != _TOO_OLD:
+                    self._lost += 1
+                    self.events.append(EventKind.LOST, slot=slot.number, pid=slot.pid, holder=holder, detail=fault)
+            _close(conn)
+            with self._lock:
+                self._retire(slot, fault)
+                if self.closed:
+                    raise PoolClosed(_CLOSED)
+                if self._idle and not self._queue and fault != _SILENT:  # where one is silent the others may be
+                    slot = self._idle.pop()
+                    conn = slot.conn
+                    me = threading.current_thread()
+                    self._lend(slot, conn, key, holder, me.name, me.ident, asked, _now())
+                elif deadline is not None:
+                    waiter = Waiting(holder, key, asked, deadline, stack() if self.stacks else ())
+                    self._queue[waiter] = None
+                    self._queue.move_to_end(waiter, last=False)
+                    growth = self._growth(extra=1)
+                elif len(self._slots) < self.maxconn:
+                    slot, conn = self._reserve(), None
+                else:
+                    self._exhausted += 1
+                    raise PoolExhausted(f"connection pool exhausted: {self._situation()}")
+            self._grow(growth)
+            if waiter is not None:
+                slot, conn = self._await(waiter)
+            if conn is None:
+                return slot, self._opened_for(slot, key, holder, asked)
+            fault = self._fault(slot, conn, _now())
+        return slot, conn
+
+    def _cleaned(self, slot: Record, conn: Any, status: int) -> bool:
         """Roll back or reset *conn* on its way home; False where it is not kept. Never waits for a statement."""
         if status == ext.TRANSACTION_STATUS_ACTIVE:
-            cut(conn)
-            return False
+            return False  # it was cut
         if status == ext.TRANSACTION_STATUS_UNKNOWN:
+            self._suspect_at = _now()  # its link broke in somebody's hands: that of others may have too
             return False
         try:
             with self._keeper.guard(conn, _RESET_TIMEOUT, prompt=False):
-                if self.reset == "discard":
-                    conn.reset()
-                elif self.reset == "rollback" and status != _IDLE_TRANSACTION:
+                if self.reset is not None and status != _IDLE_TRANSACTION:
                     conn.rollback()
                     if conn.get_transaction_status() != _IDLE_TRANSACTION:
                         # In autocommit mode psycopg2 sends no ROLLBACK for a BEGIN that the user typed.
-                        with conn.cursor() as cursor:
-                            cursor.execute("ROLLBACK")
-        except psycopg2.Error as error:
+                        ask(conn, "ROLLBACK")
+                if self.reset == "discard":
+                    conn.reset()
+                    if self._configure is not None:
+                        self._configured(slot, conn)
+        except Exception as error:
             self._suspect_at = _now()
             with self._lock:
                 self._failed += 1
@@ -809,46 +784,74 @@ class PgPool(ThreadedConnectionPool):
             return False
         return not conn.closed
 
-    def _discard(self, slot: _Slot, conn: Any, why: str) -> None:
+    def _discard(self, slot: Record, conn: Any, why: str) -> None:
         """Close *conn*, whose slot is on its way out, and free the place."""
         _close(conn)
         with self._lock:
-            slot.conn = None
-            self._forget(slot)
-            if slot.phase is SlotState.OPENING:
-                self._opening -= 1
-            else:
-                self._returning -= 1
-            self._closed_count += 1
-        self.events.append(EventKind.CLOSED, slot=slot.number, pid=slot.pid, detail=why)
+            self._retire(slot, why)
 
-    def _grow(self, slots: Sequence[_Slot]) -> None:
+    def _end_backend(self, pid: int) -> None:
+        """End the server's side of a connection that was cut in mid-statement, which else runs on to its end.
+
+        From a short-lived connection of a thread of its own, for nobody waits for it.
+        """
+        if pid:
+            self._ending.append(pid)
+            with contextlib.suppress(RuntimeError):  # no more threads: the statement ends by itself
+                threading.Thread(target=self._end_backends, name="pool ends backends", daemon=True).start()
+
+    def _end_backends(self) -> None:
+        with contextlib.suppress(psycopg2.Error, IndexError), self._ending_one_at_a_time:
+            pids = [self._ending.popleft()]
+            while self._ending:
+                pids.append(self._ending.popleft())
+            kwargs = {name: value for name, value in self._kwargs.items() if name != "connection_factory"}
+            with contextlib.closing(self._connect_with(*self._args, **kwargs)) as side:
+                side.autocommit = True
+                with side.cursor() as cursor:
+                    cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", (pids,))
+
+    def _grow(self, slots: Sequence[Record]) -> None:
         for slot in slots:
-            threading.Thread(target=self._grow_one, args=(slot,), name="pool growth", daemon=True).start()
+            try:
+                threading.Thread(target=self._grow_one, args=(slot,), name="pool growth", daemon=True).start()
+            except RuntimeError as error:  # no more threads can be started: whoever waits looks again later
+                with self._lock:
+                    self._forget(slot)
+                    self._opening -= 1
+                    self._connect_error = str(error)
+                    self._not_grown()
 
-    def _grow_one(self, slot: _Slot) -> None:
+    def _grow_one(self, slot: Record) -> None:
         """Open one connection for those who wait, and see whether more are needed."""
         homecomings = self._homecomings
         try:
             conn = self._open(slot)
-        except Exception:
+        except BaseException:
             with self._lock:
-                self._growing -= 1
-                self._failures += 1
-                pause = min(_LONGEST_BACK_OFF, _BACK_OFF * 2 ** (self._failures - 1)) * (1 + random.random() / 4)
-                self._not_before = _now() + pause  # whoever waits looks again every quarter of a second
-            return
+                self._not_grown()
+            return  # whoever waits reads why in the timeout, and looks again when the pause is over
         with self._lock:
             self._growing -= 1
             self._failures, self._not_before = 0, 0.0
             # Where connections came home while this one was opened, the holds are short: one at a time is enough.
             came_home = self._homecomings != homecomings
             self._width = 1 if came_home else min(self._width * 2, self.maxconn)
-            kept = not self.closed and self._to_idle(slot, _now())
+            kept = not self.closed and self._to_idle(slot, conn, _now())
             growth = self._growth()
         if not kept:
             self._discard(slot, conn, "not needed any more")
         self._grow(growth)
+
+    def _not_grown(self) -> None:
+        """Pause, longer with each time, before connecting is tried again. Under the lock."""
+        now = _now()
+        self._growing -= 1
+        self._width = 1
+        if now >= self._not_before:  # those that were under way together failed together
+            pause = min(_LONGEST_BACK_OFF, _BACK_OFF * 2**self._failures)
+            self._failures = min(self._failures + 1, 10)
+            self._not_before = now + pause * (1 + random.random() / 4)
 
     def tend(self, now: float) -> None:
         """Do what time asks for: close idle connections, tell of what is held long, free what was dropped.
@@ -858,27 +861,24 @@ class PgPool(ThreadedConnectionPool):
         with self._lock:
             if self._dropped:
                 self._reap()
-            old: list[_Slot] = []
-            limit = None if self.idle_timeout is None else now - self.idle_timeout
-            while self._idle and len(self._slots) - len(old) > self.minconn:
-                oldest = self._idle[0]
-                if (limit is None or oldest.idle_since > limit) and now < oldest.expires_at:
-                    break
-                old.append(self._idle.pop(0))
-            self._set_aside(old)
-            long: list[_Slot] = []
+            limit = float("-inf") if self.idle_timeout is None else now - self.idle_timeout
+            spare = len(self._slots) - self.minconn
+            old = [s for s in self._idle if s.idle_since <= limit or s.expires_at <= now][: max(0, spare)]
+            if old:
+                self._idle = [slot for slot in self._idle if slot not in old]
+                self._set_aside(old)
+            long: list[tuple[Record, float]] = []
             if self.leak_after is not None:
-                long = [s for s in self._out.values() if not s.is_told and now - s.held_since > self.leak_after]
-            for slot in long:
+                long = [(s, now - s.held_since) for s in self._out.values() if not s.is_told]
+                long = [(slot, held) for slot, held in long if held > self.leak_after]
+            for slot, held in long:
                 slot.is_told = True
+                detail = "\n".join(said(slot.stack))
+                self.events.put(EventKind.HELD_LONG, now, slot.number, slot.pid, slot.holder, slot.thread, detail, held)
             growth = self._growth()
         self._grow(growth)
         for slot in old:
-            self._discard(slot, slot.conn, "idle for long")
-        for slot in long:
-            detail = "\n".join(_said(slot.stack))
-            took = now - slot.held_since
-            self.events.put(EventKind.HELD_LONG, now, slot.number, slot.pid, slot.holder, slot.thread, detail, took)
+            self._discard(slot, slot.conn, "idle for long, or too old")
 
 
 _pools: "weakref.WeakSet[PgPool]" = weakref.WeakSet()
@@ -904,20 +904,6 @@ def _checked(minconn: int, maxconn: int) -> tuple[int, int]:
 def _close(conn: Any) -> None:
     with contextlib.suppress(Exception):
         conn.close()
-
-
-def _stack() -> _Stack:
-    """Return the caller's frames outside this file, innermost first: some microseconds."""
-    frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
-    found: list[tuple[Any, int]] = []
-    while frame is not None and len(found) < _DEPTH:
-        found.append((frame.f_code, frame.f_lineno))
-        frame = frame.f_back
-    return tuple(found)
-
-
-def _said(stack: _Stack) -> tuple[str, ...]:
-    return tuple(f"{code.co_filename}:{line} in {code.co_qualname}" for code, line in stack)
 
 
 __all__ = ["LeasedConnection", "PgPool"]

@@ -9,13 +9,11 @@ from functools import cache, lru_cache
 
 import shiboken6
 from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt
-from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtGui import QGuiApplication, QIcon, QPainter, QPixmap
+from PySide6.QtSvg import QSvgRenderer
 
 from pgexplorer import assets
 from pgexplorer.ui import theme
-
-_SIZES = (16, 20, 24, 48)
-_RATIOS = (1, 2)
 
 
 _worn: "weakref.WeakKeyDictionary[QObject, tuple[str, str | None]]" = weakref.WeakKeyDictionary()
@@ -49,12 +47,15 @@ def wear(target: QObject, name: str, colour: str | None = None) -> None:
     if current is not None and current not in _followed:
         _followed.add(current)
         current.changed.connect(forget)
+        if isinstance(app := QGuiApplication.instance(), QGuiApplication):
+            app.screenAdded.connect(forget)  # it may be denser than the others
 
 
 def forget() -> None:
     """Drop the drawn pixmaps and give every target of wear() its icon in the theme's new colours."""
     _icon.cache_clear()
     _pixmap.cache_clear()
+    _pixmaps.cache_clear()
     for target, (name, colour) in list(_worn.items()):
         if shiboken6.isValid(target):
             _put_on(target, name, colour)
@@ -63,25 +64,44 @@ def forget() -> None:
 def app_icon() -> QIcon:
     """Return the program's own icon, in every size that a window manager asks for."""
     result = QIcon()
+    svg = _reader("pgexplorer", "")
     for size in (16, 24, 32, 48, 64, 128, 256):
-        result.addPixmap(_render(_svg("pgexplorer"), size, 1))
+        result.addPixmap(_render(svg, size, 1))
     return result
 
 
 @lru_cache(maxsize=512)
 def _icon(name: str, colour: str, disabled: str, selected: str) -> QIcon:
     result = QIcon()
-    for size in _SIZES:
-        for ratio in _RATIOS:
-            result.addPixmap(_pixmap(name, colour, size, ratio), QIcon.Mode.Normal)
-            result.addPixmap(_pixmap(name, selected, size, ratio), QIcon.Mode.Selected)
-            result.addPixmap(_pixmap(name, disabled, size, ratio), QIcon.Mode.Disabled)
+    modes = [(QIcon.Mode.Normal, colour), (QIcon.Mode.Disabled, disabled)]
+    if selected != colour:  # otherwise Qt takes the normal one
+        modes.append((QIcon.Mode.Selected, selected))
+    ratios = _ratios()
+    for mode, drawn in modes:
+        for pixmap in _pixmaps(name, drawn, ratios):
+            result.addPixmap(pixmap, mode)
     return result
 
 
 @lru_cache(maxsize=1024)
+def _pixmaps(name: str, colour: str, ratios: tuple[float, ...]) -> tuple[QPixmap, ...]:
+    svg = _reader(name, colour)
+    return tuple(_render(svg, size, ratio) for size in _sizes() for ratio in ratios)
+
+
+def _sizes() -> list[int]:
+    # What the style sheet asks for, menus, and one for whoever asks for more.
+    return sorted({16, theme.scaled(16), theme.scaled(17), theme.scaled(24)})
+
+
+def _ratios() -> tuple[float, ...]:
+    # Drawn for the screens that are there: every further picture makes a change of the theme slower.
+    return tuple(sorted({screen.devicePixelRatio() for screen in QGuiApplication.screens()} or {1.0}))
+
+
+@lru_cache(maxsize=1024)
 def _pixmap(name: str, colour: str, size: int, ratio: float) -> QPixmap:
-    return _render(_svg(name).replace("currentColor", colour), size, ratio)
+    return _render(_reader(name, colour), size, ratio)
 
 
 @cache
@@ -89,15 +109,16 @@ def _svg(name: str) -> str:
     return assets.text(f"icons/{name}.svg")
 
 
-def _render(svg: str, size: int, ratio: float) -> QPixmap:
-    # Imported at the first icon, not with the program: --help and the offscreen tour need no SVG.
-    from PySide6.QtSvg import QSvgRenderer
+def _reader(name: str, colour: str) -> QSvgRenderer:
+    return QSvgRenderer(QByteArray(_svg(name).replace("currentColor", colour).encode()))
 
+
+def _render(svg: QSvgRenderer, size: int, ratio: float) -> QPixmap:
     result = QPixmap(QSize(round(size * ratio), round(size * ratio)))
     result.setDevicePixelRatio(ratio)
     result.fill(Qt.GlobalColor.transparent)
     painter = QPainter(result)
-    QSvgRenderer(QByteArray(svg.encode())).render(painter, QRectF(0, 0, size, size))
+    svg.render(painter, QRectF(0, 0, size, size))
     painter.end()
     return result
 

@@ -325,6 +325,7 @@ class Theme(QObject):
         self._scheme = Scheme.SYSTEM
         self._text_scale = 1.0
         self._base_points = _base_points(app.font())
+        self._worn = ""  # the style sheet in use
         load_fonts()
         app.setStyle(QStyleFactory.create("Fusion"))
         app.styleHints().colorSchemeChanged.connect(self._follow_system)
@@ -360,11 +361,23 @@ class Theme(QObject):
         _current = _colours_of(self._app, self._scheme)
         font = sans(self._base_points * self._text_scale)
         _scale = max(0.5, QFontMetricsF(font).height() / _BODY_LINE)
+        sheet = style_sheet(_current, _scale, font.pointSizeF())
+        if sheet == self._worn:  # every colour and every length is in it
+            return
+        self._worn = sheet
+        QDir.setSearchPaths("control", [str(assets.resources() / "icons" / "control")])
+        windows = [window for window in self._app.topLevelWidgets() if window.updatesEnabled()]
+        for window in windows:
+            window.setUpdatesEnabled(False)
+        # A sheet that replaces another is polished into every widget once for each of its ancestors; a sheet that
+        # is put on afresh, only once.
+        self._app.setStyleSheet("")
         self._app.setFont(font)
         self._app.setPalette(palette(_current))
-        QDir.setSearchPaths("control", [str(assets.resources() / "icons" / "control")])
-        self._app.setStyleSheet(style_sheet(_current, _scale, font.pointSizeF()))
+        self._app.setStyleSheet(sheet)
         self.changed.emit()
+        for window in windows:
+            window.setUpdatesEnabled(True)
 
 
 def load_fonts() -> None:

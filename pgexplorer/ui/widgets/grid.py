@@ -1,5 +1,6 @@
 """A calm table for values: two-line heads, rows of one height, NULL told apart, nothing measured that is not seen."""
 
+from math import ceil
 from typing import Final, cast
 
 from PySide6.QtCore import (
@@ -13,6 +14,7 @@ from PySide6.QtCore import (
     QRect,
     QSize,
     Qt,
+    QTimer,
     Signal,
 )
 from PySide6.QtGui import (
@@ -46,6 +48,9 @@ CopyRole: Final = Qt.ItemDataRole.UserRole + 2
 _LEAST_WIDTH = 60
 _MOST_WIDTH = 320
 _MEASURED_ROWS = 100
+_MEASURED_COLUMNS = 24  # that are measured by all these rows: those in view, or nearly
+_MEASURED_CELLS = 3_000  # in all, whatever the number of columns
+_MEASURED_LETTERS = 80
 _MOST_COPIED = 500_000
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
@@ -65,6 +70,9 @@ class Grid(QTableView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._fitted = False
+        self._fit: tuple[object, ...] = ()  # what the last fit was made of, and the widths it led to
+        self._later = QTimer(self, singleShot=True, interval=0)
+        self._later.timeout.connect(self.fit_columns)
         self._head = GridHeader(self)
         self.setHorizontalHeader(self._head)
         self.setItemDelegate(CellDelegate(self))
@@ -91,6 +99,7 @@ class Grid(QTableView):
             before.rowsInserted.disconnect(self._rows_came)
             before.columnsInserted.disconnect(self._reset)
         super().setModel(model)
+        self._later.stop()
         if model is not None:
             model.modelReset.connect(self._reset)
             model.rowsInserted.connect(self._rows_came)
@@ -98,20 +107,33 @@ class Grid(QTableView):
         self._reset()
 
     def fit_columns(self) -> None:
-        """Make every column as wide as its head and its first hundred values want, within limits."""
+        """Make every column as wide as its head and its first values want, within limits.
+
+        The columns in view are measured by a hundred values, the others by as many as a fixed number of cells allows.
+        Doing it twice costs nothing.
+        """
+        self._later.stop()
         model = _model_of(self)
         if model is None:
             return
-        metrics = QFontMetrics(theme.mono())
+        columns = model.columnCount()
         rows = min(model.rowCount(), _MEASURED_ROWS)
-        for column in range(model.columnCount()):
-            width = self._head.wanted_width(column)
-            for row in range(rows):
-                value = model.data(model.index(row, column), Qt.ItemDataRole.DisplayRole)
-                shown = "NULL" if value is None else plain.one_line(str(value), 80)
-                width = max(width, metrics.horizontalAdvance(shown) + 2 * _padding() + 2)
-            self.setColumnWidth(column, min(max(width, theme.scaled(_LEAST_WIDTH)), theme.scaled(_MOST_WIDTH)))
+        left = max(0, self._head.visualIndexAt(0))
+        made_of = (columns, rows, left, theme.scaled(1000), self._head.isSortIndicatorShown())
+        if self._fit == (*made_of, self._widths(columns)):
+            return
+        near = {self._head.logicalIndex(at) for at in range(left, min(columns, left + _MEASURED_COLUMNS))}
+        others = columns - len(near)
+        few = min(rows, max(1, (_MEASURED_CELLS - len(near) * rows) // others)) if others else 0
+        measure = _Measure(model)
+        least, most = theme.scaled(_LEAST_WIDTH), theme.scaled(_MOST_WIDTH)
+        for column in range(columns):
+            width = max(least, self._head.wanted_width(column))
+            if width < most:
+                width = max(width, measure.width(column, rows if column in near else few, most))
+            self.setColumnWidth(column, min(width, most))
         self._fitted = rows > 0
+        self._fit = (*made_of, self._widths(columns))
 
     def copy_selection(self) -> bool:
         """Copy the selected cells as lines of values between tabs, NULL as nothing; say whether it was done."""
@@ -150,11 +172,19 @@ class Grid(QTableView):
 
     def _reset(self) -> None:
         self._fitted = False
-        self.fit_columns()
+        self._fit = ()
+        model = _model_of(self)
+        if model is not None and model.rowCount():
+            self.fit_columns()
+        elif model is not None:
+            self._later.start()  # by their heads alone, unless rows come first
 
     def _rows_came(self) -> None:
         if not self._fitted:
             self.fit_columns()
+
+    def _widths(self, columns: int) -> list[int]:
+        return [self.columnWidth(column) for column in range(columns)]
 
     def _selected(self) -> set[tuple[int, int]]:
         if _model_of(self) is None:
@@ -198,22 +228,23 @@ class GridHeader(QHeaderView):
         self.setStretchLastSection(False)
         self.setMouseTracking(True)
         self._hovered = -1
+        self._look: _HeadLook | None = None
 
     def wanted_width(self, column: int) -> int:
         """Return the width that the head of *column* wants."""
         name, kind = self._words(column)
-        wide = QFontMetrics(_name_font()).horizontalAdvance(name)
-        wide = max(wide, QFontMetrics(_type_font()).horizontalAdvance(kind))
+        look = self._current_look()
+        wide = max(look.names.horizontalAdvance(name), look.kind_width(kind))
         mark = theme.scaled(16) if self.isSortIndicatorShown() else 0
-        return wide + 2 * _padding() + mark + 2
+        return wide + 2 * look.padding + mark + 2
 
     @override
     def sizeHint(self) -> QSize:
-        return QSize(super().sizeHint().width(), self._height())
+        return QSize(theme.scaled(_LEAST_WIDTH), self._current_look().height)  # the view gives it its own width
 
     @override
     def sectionSizeFromContents(self, logicalIndex: int) -> QSize:
-        return QSize(self.wanted_width(logicalIndex), self._height())
+        return QSize(self.wanted_width(logicalIndex), self._current_look().height)
 
     @override
     def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:
@@ -252,7 +283,8 @@ class GridHeader(QHeaderView):
         name, kind = self._words(column)
         side = self._side(column)
         elide = Qt.TextElideMode.ElideRight
-        painter.setFont(_name_font())
+        look = self._current_look()
+        painter.setFont(look.name_font)
         painter.setPen(theme.colour("text"))
         metrics = painter.fontMetrics()
         if not kind:
@@ -262,7 +294,7 @@ class GridHeader(QHeaderView):
             return
         upper = QRect(inner.topLeft(), QSize(inner.width(), metrics.height()))
         painter.drawText(upper, side | Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(name, elide, inner.width()))
-        painter.setFont(_type_font())
+        painter.setFont(look.type_font)
         painter.setPen(theme.colour("muted"))
         metrics = painter.fontMetrics()
         lower = QRect(QPoint(inner.left(), upper.bottom() + 1), QSize(inner.width(), metrics.height()))
@@ -292,9 +324,11 @@ class GridHeader(QHeaderView):
         wanted = int(value) if value is not None else 0
         return Qt.AlignmentFlag.AlignRight if wanted & 0x2 else Qt.AlignmentFlag.AlignLeft
 
-    def _height(self) -> int:
-        lines = QFontMetrics(_name_font()).height() + QFontMetrics(_type_font()).height()
-        return lines + theme.scaled(9)
+    def _current_look(self) -> "_HeadLook":
+        key = (theme.current().name, theme.scaled(1000))
+        if self._look is None or self._look.key != key:
+            self._look = _HeadLook(key)
+        return self._look
 
     def _hover(self, column: int) -> None:
         if column != self._hovered:
@@ -366,6 +400,53 @@ class CellDelegate(QStyledItemDelegate):
         return look.muted if null else look.text
 
 
+class _Measure:
+    """Knows how wide values are; letters of one width are counted, not shaped."""
+
+    def __init__(self, model: QAbstractItemModel) -> None:
+        self._model = model
+        self._metrics = QFontMetrics(theme.mono())
+        self._letter = self._metrics.horizontalAdvance("M" * 100) / 100
+        self._around = 2 * _padding() + 2
+
+    def width(self, column: int, rows: int, enough: int) -> int:
+        """Return the width that the first *rows* values of *column* want; *enough* or more ends the search."""
+        model = self._model
+        widest = 0
+        for row in range(rows):
+            value = model.data(model.index(row, column), Qt.ItemDataRole.DisplayRole)
+            text = "NULL" if value is None else str(value)
+            if text.isascii():
+                wide = ceil(min(len(text), _MEASURED_LETTERS + 1) * self._letter)
+            else:
+                wide = self._metrics.horizontalAdvance(plain.one_line(text, _MEASURED_LETTERS))
+            widest = max(widest, wide + self._around)
+            if widest >= enough:
+                break
+        return widest
+
+
+class _HeadLook:
+    """What is the same for every column's head until the theme changes."""
+
+    def __init__(self, key: tuple[str, int]) -> None:
+        self.key = key
+        self.name_font = theme.sans(semibold=True)
+        self.type_font = theme.sans()
+        self.type_font.setPointSizeF(self.type_font.pointSizeF() * 0.9)
+        self.names = QFontMetrics(self.name_font)
+        self.kinds = QFontMetrics(self.type_font)
+        self.padding = _padding()
+        self.height = self.names.height() + self.kinds.height() + theme.scaled(9)
+        self._kind_widths: dict[str, int] = {}
+
+    def kind_width(self, kind: str) -> int:
+        """Return how wide the name of a type is; there are few of them."""
+        if (width := self._kind_widths.get(kind)) is None:
+            width = self._kind_widths[kind] = self.kinds.horizontalAdvance(kind)
+        return width
+
+
 class _Look:
     """What is the same for every cell until the theme changes."""
 
@@ -391,13 +472,3 @@ def _model_of(view: QAbstractItemView) -> QAbstractItemModel | None:
 
 def _padding() -> int:
     return theme.scaled(7)
-
-
-def _name_font() -> QFont:
-    return theme.sans(semibold=True)
-
-
-def _type_font() -> QFont:
-    font = theme.sans()
-    font.setPointSizeF(font.pointSizeF() * 0.9)
-    return font

@@ -1,0 +1,124 @@
+"""What a PgPool writes down: a record for each of its connections and one for everybody who waits."""
+
+import contextlib
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from pgexplorer.pool.slot import Slot, SlotState
+
+_DEPTH = 12  # frames kept of a holder's stack
+_OURS = (__file__.rpartition("record.py")[0] + "pg_pool.py", contextlib.__file__)
+
+Stack = tuple[tuple[Any, int], ...]  # code object, line; innermost first
+
+
+def stack() -> Stack:
+    """Return the frames of who called the caller: some microseconds."""
+    frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
+    found: list[tuple[Any, int]] = []
+    while frame is not None and len(found) < _DEPTH:
+        found.append((frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    return tuple(found)
+
+
+def said(frames: Stack) -> tuple[str, ...]:
+    """Return *frames* in words, without the pool's own."""
+    return tuple(
+        f"{code.co_filename}:{line} in {code.co_qualname}" for code, line in frames if code.co_filename not in _OURS
+    )
+
+
+class Ref(weakref.ref[Any]):
+    """A weak reference to a connection that knows where the pool keeps its record.
+
+    It does not refer to the record: the two would be a circle, and keep an idle connection of a forgotten pool.
+    """
+
+    __slots__ = ("where",)
+    where: int
+
+
+class Record:
+    """One of the pool's connections, or the place of one that is being opened."""
+
+    __slots__ = (
+        "conn",
+        "expires_at",
+        "generation",
+        "held_since",
+        "holder",
+        "ident",
+        "idle_since",
+        "is_told",
+        "key",
+        "lease",
+        "number",
+        "ok_at",
+        "opened_at",
+        "phase",
+        "pid",
+        "poller",
+        "ref",
+        "sql",
+        "stack",
+        "state",
+        "thread",
+        "uses",
+    )
+
+    def __init__(self, number: int, generation: int) -> None:
+        self.number = number
+        self.generation = generation
+        self.conn: Any = None  # strong while it is idle, else None
+        self.ref: Any = None  # weak, as long as the connection exists
+        self.poller: Callable[[], bool] | None = None
+        self.phase = SlotState.OPENING  # OPENING, IDLE, CHECKED_OUT or RETURNING: where the pool has it
+        self.state = SlotState.CHECKED_OUT  # what it does while it is out; written by its cursors
+        self.pid = 0
+        self.key: Hashable | None = None
+        self.holder = self.thread = ""
+        self.ident: int | None = None  # the thread's
+        self.stack: Stack = ()
+        self.sql: Any = ""
+        self.lease = self.uses = 0
+        self.held_since = self.idle_since = self.ok_at = self.opened_at = self.expires_at = 0.0
+        self.is_told = False  # that it is held long
+
+    def snapshot(self) -> Slot:
+        """Return it as plain values."""
+        out = self.phase is SlotState.CHECKED_OUT
+        sql = self.sql if isinstance(self.sql, str) else str(self.sql)
+        return Slot(
+            self.number,
+            self.state if out else self.phase,
+            self.pid,
+            self.holder if out else "",
+            self.thread if out else "",
+            self.held_since if out else 0.0,
+            self.held_since if out else self.idle_since,
+            self.uses,
+            sql,
+            False,
+            self.opened_at,
+            said(self.stack) if out else (),
+        )
+
+
+class Waiting:
+    """Somebody who waits: a lock of its own, released by whoever hands a connection over."""
+
+    __slots__ = ("asked", "conn", "deadline", "gate", "holder", "ident", "is_closed", "key", "slot", "stack", "thread")
+
+    def __init__(self, holder: str, key: Hashable | None, asked: float, deadline: float, frames: Stack) -> None:
+        self.gate = threading.Lock()
+        self.gate.acquire()
+        self.slot: Record | None = None
+        self.conn: Any = None  # strong until the waiter has it
+        self.is_closed = False  # the pool, while this one waited
+        self.holder, self.key, self.asked, self.deadline, self.stack = holder, key, asked, deadline, frames
+        me = threading.current_thread()
+        self.thread, self.ident = me.name, threading.get_ident()
