@@ -14,23 +14,25 @@ import traceback
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMessageLogContext, QObject, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
-from pgexplorer.demo_host import DemoHost
 from pgexplorer.home import home
-from pgexplorer.jobs import Jobs
-from pgexplorer.secrets import Secrets
-from pgexplorer.server import Server
 from pgexplorer.settings import Settings
 from pgexplorer.ui import theme
 from pgexplorer.ui.main_window import MainWindow
-from pgexplorer.ui.panels.connect import ConnectPanel
-from pgexplorer.ui.panels.tour import TourPanel
+
+if TYPE_CHECKING:  # loaded when the window is on the screen
+    from pgexplorer.demo_host import DemoHost
+    from pgexplorer.jobs import Jobs
+    from pgexplorer.server import Server
+    from pgexplorer.ui.workbench import Workbench
 
 _log = logging.getLogger("pgexplorer")
 _QUIT = 2.0  # seconds given to jobs and the pool at the end; the demo server has its own bound
+_FRAME = 0.1  # seconds that the screen is given to show the frame
 _COLLECT = 2_000  # milliseconds between two garbage collections
 
 
@@ -40,10 +42,11 @@ class Application:
 
     qt: QApplication
     window: MainWindow
-    server: Server
-    jobs: Jobs
+    workbench: "Workbench"  # what the window holds
+    server: "Server"
+    jobs: "Jobs"
     settings: Settings
-    demo: DemoHost
+    demo: "DemoHost"
     is_closed: bool = False
 
     def close(self) -> None:
@@ -52,7 +55,7 @@ class Application:
             return
         self.is_closed = True
         self.window.hide()
-        for panel in self.window.query_panels():
+        for panel in self.workbench.query_panels():
             panel.cancel()
         # The pool is cut on a thread: whatever hangs there, the program ends.
         ending = threading.Thread(target=self.server.shut, name="close the pool", daemon=True)
@@ -73,25 +76,45 @@ def start(argv: Sequence[str] = ()) -> Application:
     qt = _application()
     settings = Settings()
     look = theme.apply(qt, _scheme(settings))
+    window = MainWindow(settings)
+    window.show()
+    deadline = time.monotonic() + _FRAME
+    while not window.is_painted and time.monotonic() < deadline:
+        qt.processEvents()  # the frame is on the screen before the rest is loaded and built into it
+    application = _furnish(qt, window, settings, look)
+    if settings.trouble:
+        application.workbench.message.show_message("warning", settings.trouble)
+    if options.url:
+        application.workbench.connect_panel.form.paste_url(options.url)
+    if options.demo:
+        application.workbench.start_demo(tour=not options.no_tour)
+    return application
+
+
+def _furnish(qt: QApplication, window: MainWindow, settings: Settings, look: theme.Theme) -> Application:
+    """Build what the window holds, in the order of dependence."""
+    from pgexplorer.demo_host import DemoHost
+    from pgexplorer.jobs import Jobs
+    from pgexplorer.secrets import Secrets
+    from pgexplorer.server import Server
+    from pgexplorer.ui.panels.connect import ConnectPanel
+    from pgexplorer.ui.panels.tour import TourPanel
+    from pgexplorer.ui.workbench import Workbench
+
     jobs = Jobs()
     secrets = Secrets()
     server = Server(jobs)
     connect = ConnectPanel(server, jobs, settings, secrets)
     tour = TourPanel(server, jobs)
     demo = DemoHost(jobs)
-    window = MainWindow(server, jobs, settings, demo, connect, tour, look)
-    application = Application(qt, window, server, jobs, settings, demo)
-    window.close_wanted.connect(application.close)
+    workbench = Workbench(window, server, jobs, settings, demo, connect, tour, look)
+    application = Application(qt, window, workbench, server, jobs, settings, demo)
+    window.closing.connect(workbench.keep_layout)
+    window.closing.connect(application.close)
     _collect_on_this_thread(window)
-    _catch_bugs(window)
-    window.restore_layout()
-    window.show()
-    if settings.trouble:
-        window.message.show_message("warning", settings.trouble)
-    if options.url:
-        connect.form.paste_url(options.url)
-    if options.demo:
-        window.start_demo(tour=not options.no_tour)
+    _catch_bugs(window, jobs)
+    workbench.restore_layout()
+    window.setCentralWidget(workbench)
     return application
 
 
@@ -166,7 +189,7 @@ def _collect_on_this_thread(owner: QObject) -> None:
     timer.start()
 
 
-def _catch_bugs(window: MainWindow) -> None:
+def _catch_bugs(window: MainWindow, jobs: "Jobs") -> None:
     """Send what nobody caught, on any thread and in Qt, to the log and to the window."""
 
     def told(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
@@ -177,7 +200,7 @@ def _catch_bugs(window: MainWindow) -> None:
         _log.error("%s", text)
         sys.stderr.write(text)
         shown = error if isinstance(error, Exception) else RuntimeError(kind.__name__)
-        window._jobs.unheard.emit(shown, text)  # type: ignore[attr-defined]  # noqa: SLF001
+        jobs.unheard.emit(shown, text)
 
     def qt_told(kind: QtMsgType, _where: QMessageLogContext, words: str | None) -> None:
         if kind in {QtMsgType.QtWarningMsg, QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg}:

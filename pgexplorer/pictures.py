@@ -33,7 +33,7 @@ class _Session:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.application = app.start(["--demo", "--no-tour"])
-        self.window = self.application.window
+        self.window = self.application.workbench
         self.server = self.application.server
 
     def until(self, fact: Callable[[], bool]) -> None:
@@ -57,10 +57,10 @@ class _Session:
         self.settle()
 
     def take(self, name: str, scheme: theme.Scheme, width: int = 1400, height: int = 860) -> None:
-        self.window.resize(width, height)
+        self.application.window.resize(width, height)
         self.window.wear(scheme)
         self.settle()
-        self.window.grab().save(str(self.folder / f"{name}.png"))
+        self.application.window.grab().save(str(self.folder / f"{name}.png"))
 
 
 def take_pictures(folder: Path) -> int:

@@ -9,10 +9,12 @@ import time
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from pgexplorer.db.profile import Profile
 from pgexplorer.home import home
+
+if TYPE_CHECKING:  # it loads the driver, which the frame of the window does not wait for
+    from pgexplorer.db.profile import Profile
 
 _VERSION = 1
 _LARGEST = 4 * 1024 * 1024  # bytes; a larger file was not written here
@@ -28,19 +30,28 @@ class Settings:
     def __init__(self, folder: Path | None = None) -> None:
         self._path = (folder or home()) / "settings.json"
         self.trouble = ""
-        self.profiles: list[Profile] = []
+        self._stored: list[dict[str, object]] = []  # profiles as they are on disk
+        self._profiles: list[Profile] | None = None  # made of them when they are asked for
         self._preferences: dict[str, str] = {}
         self._take(self._read() or {})
 
     def _take(self, stored: dict[str, object]) -> None:
-        self.profiles = [
-            Profile.restored(cast("dict[str, object]", each))
-            for each in _list(stored.get("profiles"))
-            if isinstance(each, dict)
+        self._stored = [
+            cast("dict[str, object]", each) for each in _list(stored.get("profiles")) if isinstance(each, dict)
         ]
+        self._profiles = None
         self._preferences = {
             str(name): value for name, value in _dict(stored.get("preferences")).items() if isinstance(value, str)
         }
+
+    @property
+    def profiles(self) -> "list[Profile]":
+        """The remembered profiles, in the order in which they were first kept."""
+        if self._profiles is None:
+            from pgexplorer.db.profile import Profile
+
+            self._profiles = [Profile.restored(each) for each in self._stored]
+        return self._profiles
 
     def preference(self, name: str, default: str = "") -> str:
         """Return a remembered choice: "theme", "geometry", "layout", "last_profile"."""
@@ -52,7 +63,7 @@ class Settings:
             with self._changing():
                 self._preferences[name] = value
 
-    def keep(self, profile: Profile) -> Profile:
+    def keep(self, profile: "Profile") -> "Profile":
         """Remember *profile* in the place of the one with its key, or as a new one; return it with its key."""
         with self._changing():
             keys = [each.key for each in self.profiles]
@@ -63,10 +74,10 @@ class Settings:
                 self.profiles.append(profile)
         return profile
 
-    def remove(self, profile: Profile) -> None:
+    def remove(self, profile: "Profile") -> None:
         """Forget a profile."""
         with self._changing():
-            self.profiles = [each for each in self.profiles if each.key != profile.key]
+            self._profiles = [each for each in self.profiles if each.key != profile.key]
 
     @contextlib.contextmanager
     def _changing(self) -> Generator[None]:

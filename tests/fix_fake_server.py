@@ -2,6 +2,8 @@
 
 import contextlib
 import itertools
+import os
+import select
 import socket
 import threading
 from types import SimpleNamespace
@@ -46,8 +48,8 @@ class FakeServer:
         with self._lock:
             link = self.open.get(pid)
         if link is not None:
-            with contextlib.suppress(OSError):
-                link.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(link)) as duplicate:
+                duplicate.shutdown(socket.SHUT_RDWR)
 
     def kill_all(self):
         for pid in list(self.open):
@@ -62,7 +64,7 @@ class FakeConnection:
 
     def __init__(self, server, pid):
         self.server, self.pid = server, pid
-        self.here, self.link = socket.socketpair()
+        self.here, self.link = (end.detach() for end in socket.socketpair())
         self.info = SimpleNamespace(backend_pid=pid)
         self.closed = 0
         self.status = ext.TRANSACTION_STATUS_IDLE
@@ -71,7 +73,7 @@ class FakeConnection:
     def fileno(self):
         if self.closed:
             raise psycopg2.InterfaceError("connection already closed")
-        return self.here.fileno()
+        return self.here
 
     def get_transaction_status(self):
         return self.status
@@ -109,25 +111,20 @@ class FakeConnection:
             self._close(2)
             raise psycopg2.OperationalError("server closed the connection unexpectedly")
         if self.server.is_silent:
-            self.here.setblocking(True)
-            self.here.recv(1)  # until somebody cuts the link
+            select.select([self.here], [], [])  # until somebody cuts the link
             self._close(2)
             raise psycopg2.OperationalError("server closed the connection unexpectedly")
 
     def _hears_an_end(self):
-        self.here.setblocking(False)
-        try:
-            return self.here.recv(1, socket.MSG_PEEK) == b""
-        except BlockingIOError:
-            return False
+        return bool(select.select([self.here], [], [], 0)[0])  # the server says nothing but its end
 
     def _close(self, how):
         if not self.closed:
             self.closed = how
             self.status = ext.TRANSACTION_STATUS_UNKNOWN
             self.server.forget(self.pid)
-            self.here.close()
-            self.link.close()
+            os.close(self.here)
+            os.close(self.link)
 
     def __del__(self):
         self._close(1)

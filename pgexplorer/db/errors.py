@@ -72,7 +72,7 @@ def describe(error: BaseException, *, lost: bool = False, sent_before: int = 0) 
     number of characters that were sent before the user's own.
     """
     if isinstance(error, PoolError):
-        return ServerError(f"PoolError: {error}")
+        return ServerError(f"{type(error).__name__}: {error}")
     if not isinstance(error, psycopg2.Error):
         return ServerError(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
     diag = error.diag

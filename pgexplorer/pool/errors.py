@@ -68,7 +68,7 @@ def holders(slots: Sequence[Slot], now: float | None = None) -> str:
     now = time.monotonic() if now is None else now
     out = sorted((slot for slot in slots if slot.is_out), key=lambda slot: slot.held_since)
     return ", ".join(
-        f"{'nobody (leaked)' if slot.leaked else slot.holder or slot.thread or 'unknown'} for {slot.held_for(now):.1f} s"
+        f"{'nobody (leaked)' if slot.leaked else slot.holder or slot.thread or '?'} for {slot.held_for(now):.1f} s"
         for slot in out
     )
 

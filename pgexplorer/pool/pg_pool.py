@@ -390,7 +390,7 @@ class PgPool(ThreadedConnectionPool):
         """Return psycopg2's view of this pool: _pool, _used and _rused."""
         with self._lock:
             idle = [slot.pid for slot in self._idle]
-            used = [(repr(slot.key) if slot.key is not None else f"#{slot.lease}", slot) for slot in self._out.values()]
+            used = [(repr(slot.key) if slot.key is not None else str(slot.lease), slot) for slot in self._out.values()]
             return Insides(
                 tuple(str(pid) for pid in idle),
                 tuple((key, str(slot.pid)) for key, slot in used),
@@ -405,11 +405,12 @@ class PgPool(ThreadedConnectionPool):
 
     @property
     def _used(self) -> dict[Hashable, Any]:
-        return {slot.key if slot.key is not None else f"#{slot.lease}": slot.ref() for slot in self._out.values()}
+        """A record stands for the key where the user named none: it meets no user's key."""
+        return {slot if slot.key is None else slot.key: slot.ref() for slot in self._out.values()}
 
     @property
     def _rused(self) -> dict[int, Hashable]:
-        return {where: slot.key if slot.key is not None else f"#{slot.lease}" for where, slot in self._out.items()}
+        return {where: slot if slot.key is None else slot.key for where, slot in self._out.items()}
 
     # -- under the lock: no I/O, nothing that waits -------------------------------------------------------------
 
@@ -436,6 +437,7 @@ class PgPool(ThreadedConnectionPool):
         slot.key, slot.holder, slot.thread, slot.ident, slot.held_since = key, holder, thread, ident, now
         slot.stack = ()
         slot.uses += 1
+        slot.sql = ""
         slot.lease = conn.lease = next(self._leases)
         conn.slot = slot
         slot.conn = None  # from here on the pool refers weakly to it

@@ -15,7 +15,6 @@ from PySide6.QtSvg import QSvgRenderer
 from pgexplorer import assets
 from pgexplorer.ui import theme
 
-
 _worn: "weakref.WeakKeyDictionary[QObject, tuple[str, str | None]]" = weakref.WeakKeyDictionary()
 _followed: "weakref.WeakSet[QObject]" = weakref.WeakSet()
 

@@ -12,6 +12,8 @@ from pgexplorer.server import Server
 from pgexplorer.ui.actions import Action
 from pgexplorer.ui.widgets.message_bar import MessageBar
 
+_FULL = ("PoolError: connection pool exhausted", "PoolExhausted:", "PoolTimeout:")
+
 
 class Panel(QWidget):
     """A part of the window with one subject. It is told everything by its constructor and by signals."""
@@ -52,7 +54,7 @@ def show_failure(bar: MessageBar, error: Any, server: Server, again: Any = None)
     if isinstance(error, RefusedSql):
         bar.show_message("warning", str(error))
         return
-    if words.title.startswith("PoolError: connection pool exhausted") and server.in_use is not None:
+    if words.title.startswith(_FULL) and server.in_use is not None:
         pool = server.in_use.pool
         who = holders(pool.slots())
         bar.show_message(
@@ -63,7 +65,7 @@ def show_failure(bar: MessageBar, error: Any, server: Server, again: Any = None)
             retry,
         )
         return
-    if words.title.startswith("PoolError: connection pool is closed"):
+    if words.title.endswith(": connection pool is closed"):
         bar.show_message("warning", words.title, "", "Reopen the pool in the pool panel, then try again.", retry)
         return
     bar.show_message("error", words.heading, words.detail, words.hint, retry)

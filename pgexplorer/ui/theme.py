@@ -435,7 +435,7 @@ def style_sheet(colours: Colours, scale: float, points: float) -> str:
     - QLabel: heading 1 or 2, muted, mono, figure, state (good, warn, bad, info, busy)
     - QPushButton: primary (one a panel), danger, quiet, small, icon_only, floating (over other content)
     - QFrame: card, separator (True or "vertical"); QWidget: surface, bar (both with WA_StyledBackground)
-    - fields: invalid; QLineEdit and QPlainTextEdit: mono; QPlainTextEdit: code, flat, detail
+    - fields: invalid; QLineEdit and QPlainTextEdit: mono; text edits: code, flat; QPlainTextEdit: detail
     - item views: card; QProgressBar: thin
     """
     c = colours
@@ -572,8 +572,8 @@ QPlainTextEdit, QTextEdit {{
     background: {c.surface}; color: {c.text}; border: 1px solid {c.border}; border-radius: {px(6)};
     padding: {px(3)}; selection-background-color: {c.selection}; selection-color: {c.selection_text}; }}
 QPlainTextEdit:focus, QTextEdit:focus {{ border: {thick} solid {c.focus}; padding: {px(2)}; }}
-QPlainTextEdit[code="true"] {{ background: {c.code}; border-color: {c.line}; border-radius: {px(8)};
-    font-family: {monospace}; font-size: {pt(0.94)}; }}
+QPlainTextEdit[code="true"], QTextEdit[code="true"] {{ background: {c.code}; border-color: {c.line};
+    border-radius: {px(8)}; font-family: {monospace}; font-size: {pt(0.94)}; }}
 QPlainTextEdit[flat="true"], QTextEdit[flat="true"] {{ border: none; border-radius: 0; padding: 0; }}
 QPlainTextEdit[detail="true"] {{ background: transparent; }}
 

@@ -33,8 +33,8 @@ class Heartbeat:
 
     def __init__(self, server: DemoServer) -> None:
         self.application = app.start()
-        self.window = self.application.window
-        self.window.resize(1400, 880)
+        self.window = self.application.workbench
+        self.application.window.resize(1400, 880)
         self.gaps: list[float] = []
         self._last = 0.0
         self._timer = QTimer(interval=TICK, timerType=Qt.TimerType.PreciseTimer)

@@ -21,13 +21,14 @@ class Driver:
 
     def __init__(self, application, qtbot) -> None:
         self.app = application
-        self.window = application.window
+        self.frame = application.window
+        self.window = application.workbench
         self.server = application.server
         self.qtbot = qtbot
 
     def find(self, name: str, kind: type = QWidget):
         """Return the visible widget named *name*, else any of that name."""
-        found = self.window.findChildren(kind, name)
+        found = self.frame.findChildren(kind, name)
         assert found, f"nothing is named {name}"
         return next((each for each in found if each.isVisible()), found[0])
 

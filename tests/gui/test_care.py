@@ -191,7 +191,8 @@ def test_that_no_two_actions_in_sight_share_a_key(connected):
 
 def test_that_the_pool_is_worked_by_keys_while_the_editor_has_the_focus(connected, qtbot):
     panel = connected.window.new_query()
-    connected.window.activateWindow()
+    connected.frame.activateWindow()
+    connected.until(connected.frame.isActiveWindow)
     panel.editor.setFocus()
     QTest.keyClick(panel.editor, Qt.Key.Key_O, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
     connected.until(lambda: len(connected.server.in_use.hand.held()) == 1)

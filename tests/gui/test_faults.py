@@ -233,7 +233,7 @@ def test_that_closing_the_window_in_mid_query_ends_within_three_seconds_and_leav
         panel.run()
     connected.until(lambda: connected.server.in_use.pool.stats().used == 3)
     began = time.monotonic()
-    connected.window.close()
+    connected.frame.close()
     connected.app.close()
     assert time.monotonic() - began < 3
     until(lambda: not backends())
@@ -251,7 +251,7 @@ def test_that_a_server_that_stops_is_said_and_the_program_still_ends_in_time(sta
     driver.hand("pool.check_out")
     assert "OperationalError" in driver.message("pool.message")
     began = time.monotonic()
-    driver.window.close()
+    driver.frame.close()
     assert time.monotonic() - began < 3
     lease.release()
 

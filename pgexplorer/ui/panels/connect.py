@@ -81,7 +81,8 @@ class ConnectPanel(Panel):
         server.failed.connect(self._failed)
         self._list()
         self.show_profile(next(iter(settings.profiles), Profile(dbname="test")))
-        self._ask_keyring()
+        # Asking loads the keyring, which would compete with the rest of the start.
+        QTimer.singleShot(1000, self, self._ask_keyring)
 
     def _lay_out(self) -> None:
         scroll = QScrollArea(widgetResizable=True)

@@ -413,7 +413,7 @@ def _tip(slots: tuple[Slot, ...], stats: PoolStats, *, beside: bool) -> str:
 
 def _short(seconds: float) -> str:
     if seconds < 0.001:
-        return f"{seconds * 1e6:.0f} µs"
+        return f"{seconds * 1e6:.0f} µs" if seconds >= 1e-6 or not seconds else "< 1 µs"
     return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds * 1000:,.0f} ms"
 
 

@@ -9,10 +9,11 @@ from pgexplorer.server import PoolBench, Server
 from pgexplorer.tour.narrate import MAXCONN, MINCONN
 from pgexplorer.tour.news import Bars, News, Ran, Refused, Rows, Said, duration
 from pgexplorer.tour.steps import STEPS, Step
+from pgexplorer.ui import theme
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.panel import Panel, show_failure
 from pgexplorer.ui.widgets.bar_chart import BarChart
-from pgexplorer.ui.widgets.code_view import CodeView
+from pgexplorer.ui.widgets.story_view import StoryView
 
 
 class TourPanel(Panel):
@@ -31,7 +32,6 @@ class TourPanel(Panel):
         self._job: Job | None = None
         self._step = 0  # the step that the next click does
         self._may_end = False  # the person has seen what the step ends
-        self._lines: list[str] = []
         self.add_actions(
             [
                 Action("tour.next", "Begin", self.next, "Ctrl+Shift+N", "play", "Do the step"),
@@ -51,7 +51,7 @@ class TourPanel(Panel):
         self._progress = QProgressBar(maximum=len(STEPS), textVisible=False)
         self._progress.setProperty("thin", True)
         self._progress.setAccessibleName("Steps done")
-        self.story = CodeView(is_python=False)
+        self.story = StoryView()
         self.story.setObjectName("tour.story")
         self.story.setAccessibleName("What the step did")
         self.chart = BarChart()
@@ -73,9 +73,14 @@ class TourPanel(Panel):
         scroll = QScrollArea(widgetResizable=True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(words)
+        scroll.setMinimumWidth(theme.scaled(190))  # its longest words, a scroll bar beside them
+        scroll.setObjectName("tour.words")
+        scroll.setAccessibleName("What the step teaches")
         head = QHBoxLayout()
+        head.setSpacing(10)
         head.addWidget(self._number)
         head.addWidget(self._progress, 1)
+        head.addWidget(button(self.action("tour.close"), "tour.close", style="icon_only quiet small", text=""))
         feet = QHBoxLayout()
         feet.setSpacing(6)
         self.next_button = button(self.action("tour.next"), "tour.next", style="primary")
@@ -84,31 +89,26 @@ class TourPanel(Panel):
         self._again = button(self.action("tour.again"), "tour.again", style="quiet")
         feet.addWidget(self._again)
         feet.addStretch(1)
-        left = QVBoxLayout()
-        left.setSpacing(8)
-        left.addLayout(head)
-        left.addWidget(scroll, 1)
-        left.addLayout(feet)
+        # What happened is what the step is for: it has the larger share, and the buttons take no width from it.
         right = QVBoxLayout()
         right.setSpacing(8)
-        close = button(self.action("tour.close"), "tour.close", style="icon_only", text="")
-        top = QHBoxLayout()
-        label = QLabel("What happened")
-        label.setProperty("muted", True)
-        top.addWidget(label, 1)
-        top.addWidget(close)
-        right.addLayout(top)
         right.addWidget(self.message)
-        right.addWidget(self.story, 2)
-        right.addWidget(self.chart, 1)
-        whole = QHBoxLayout(self)
-        whole.setContentsMargins(14, 10, 14, 12)
-        whole.setSpacing(16)
-        whole.addLayout(left, 2)
-        whole.addLayout(right, 3)
+        right.addWidget(self.story, 1)
+        right.addWidget(self.chart)
+        middle = QHBoxLayout()
+        middle.setSpacing(12)
+        middle.addWidget(scroll, 2)
+        middle.addLayout(right, 5)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(14, 8, 14, 10)
+        whole.setSpacing(8)
+        whole.addLayout(head)
+        whole.addLayout(middle, 1)
+        whole.addLayout(feet)
+        self.story.setMinimumHeight(theme.scaled(48))
         self.setProperty("surface", True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setMinimumHeight(200)
+        self.setMinimumHeight(theme.scaled(200))
 
     def begin(self) -> None:
         """Offer the tour; where it was begun before, it goes on."""
@@ -139,8 +139,7 @@ class TourPanel(Panel):
         seen = self._server.in_use
         self.message.clear()
         self.chart.hide()
-        self._lines = []
-        self.story.set_code("")
+        self.story.clear()
         self._show_step(number)
         self._set_busy(True)
 
@@ -191,8 +190,7 @@ class TourPanel(Panel):
         """Begin again."""
         if self._job is None:
             self._step = 0
-            self._lines = []
-            self.story.set_code("")
+            self.story.clear()
             self.chart.hide()
             self.message.clear()
             self._describe()
@@ -235,7 +233,7 @@ class TourPanel(Panel):
                 self._tell(news.outcome.said)
                 self.outcome_arrived.emit(news.outcome)
             case Rows():
-                self._tell(_table(news))
+                self.story.tell(_table(news), table=True)
             case Refused():
                 if news.outcome is not None:
                     self._tell(f">>> {news.outcome.action}   # {duration(news.took)}")
@@ -251,9 +249,7 @@ class TourPanel(Panel):
                 self.chart.show()
 
     def _tell(self, text: str) -> None:
-        self._lines.append(text)
-        self.story.set_code("\n".join(self._lines))
-        self.story.show_end()
+        self.story.tell(text)
 
 
 def _table(rows: Rows) -> str:

@@ -3,7 +3,7 @@
 import re
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, Signal
+from PySide6.QtCore import QEvent, QMargins, Signal
 from PySide6.QtGui import QGuiApplication, QResizeEvent, QSyntaxHighlighter, QTextCharFormat, QTextDocument
 from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QWidget
 from typing_extensions import override
@@ -25,28 +25,21 @@ _TOKEN = re.compile(
 
 
 class CodeView(QPlainTextEdit):
-    """Read-only code, or wrapped plain text, with a Copy button in its corner."""
+    """Read-only code with a Copy button beside it, at its upper right."""
 
     copied = Signal()
 
-    def __init__(self, parent: QWidget | None = None, *, is_python: bool = True) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setReadOnly(True)
         self.setProperty("code", True)
         self.setTabChangesFocus(True)
-        wrap = QPlainTextEdit.LineWrapMode
-        self.setLineWrapMode(wrap.NoWrap if is_python else wrap.WidgetWidth)
+        self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.document().setDocumentMargin(theme.scaled(8))
-        self._painter = PythonHighlighter(self.document()) if is_python else None
-        self._copy = QPushButton(self)
-        self._copy.setProperty("icon_only", True)
-        self._copy.setProperty("floating", True)
-        self._copy.setAccessibleName("Copy the code")
-        self._copy.setToolTip("Copy the code")
+        self._painter = PythonHighlighter(self.document())
+        self._copy = copy_button(self, "Copy the code")
         self._copy.clicked.connect(self._copy_all)
-        icons.wear(self._copy, "copy", "muted")
-        if not is_python:  # wrapped lines would run under the button
-            self.setViewportMargins(0, 0, self._copy.sizeHint().width() + theme.scaled(10), 0)
+        self.textChanged.connect(self._place)
         self.verticalScrollBar().rangeChanged.connect(self._place)
 
     def set_code(self, text: str) -> None:
@@ -78,18 +71,40 @@ class CodeView(QPlainTextEdit):
     @override
     def changeEvent(self, e: QEvent) -> None:
         super().changeEvent(e)
-        if e.type() is QEvent.Type.StyleChange and self._painter is not None:
+        if e.type() is QEvent.Type.StyleChange:
             self._painter.rehighlight()
 
     def _place(self) -> None:
-        size = self._copy.sizeHint()
-        gap = theme.scaled(6)
-        right = self.viewport().geometry().right() + self.viewportMargins().right()
-        self._copy.setGeometry(right - size.width() - gap, gap, size.width(), size.height())
+        margins = QMargins(0, 0, place_button(self._copy, self.viewport(), self.document()), 0)
+        if margins != self.viewportMargins():
+            self.setViewportMargins(margins)
 
     def _copy_all(self) -> None:
         QGuiApplication.clipboard().setText(self.toPlainText())
         self.copied.emit()
+
+
+def copy_button(view: QWidget, words: str) -> QPushButton:
+    """Return the Copy button of *view*, hidden as long as there is nothing to copy."""
+    button = QPushButton(view)
+    for look in ("icon_only", "small", "floating"):
+        button.setProperty(look, True)
+    button.setAccessibleName(words)
+    button.setToolTip(words)
+    icons.wear(button, "copy", "muted")
+    button.hide()
+    return button
+
+
+def place_button(button: QPushButton, viewport: QWidget, document: QTextDocument) -> int:
+    """Put *button* at the right of *viewport*; return the margin that keeps the text of *document* clear of it."""
+    button.setVisible(not document.isEmpty())
+    if document.isEmpty():
+        return 0
+    size, gap = button.sizeHint(), theme.scaled(4)
+    area = viewport.geometry()
+    button.setGeometry(area.right() + 1 + gap, area.top() + gap, size.width(), size.height())
+    return size.width() + 2 * gap
 
 
 class PythonHighlighter(QSyntaxHighlighter):

@@ -20,7 +20,6 @@ from PySide6.QtCore import (
 from PySide6.QtGui import (
     QBrush,
     QColor,
-    QFont,
     QFontMetrics,
     QGuiApplication,
     QKeyEvent,
@@ -48,7 +47,8 @@ CopyRole: Final = Qt.ItemDataRole.UserRole + 2
 _LEAST_WIDTH = 60
 _MOST_WIDTH = 320
 _MEASURED_ROWS = 100
-_MEASURED_COLUMNS = 24  # that are measured by all these rows: those in view, or nearly
+_MEASURED_COLUMNS = 16  # that are measured by all these rows: those in view, or nearly
+_FITTED_AT_ONCE = 300  # columns; the others follow while the window answers
 _MEASURED_CELLS = 3_000  # in all, whatever the number of columns
 _MEASURED_LETTERS = 80
 _MOST_COPIED = 500_000
@@ -71,8 +71,10 @@ class Grid(QTableView):
         super().__init__(parent)
         self._fitted = False
         self._fit: tuple[object, ...] = ()  # what the last fit was made of, and the widths it led to
+        self._made_of: tuple[int, ...] = ()
+        self._to_fit: list[tuple[int, int]] = []  # columns and how many rows measure them, the next at the end
         self._later = QTimer(self, singleShot=True, interval=0)
-        self._later.timeout.connect(self.fit_columns)
+        self._later.timeout.connect(self._go_on)
         self._head = GridHeader(self)
         self.setHorizontalHeader(self._head)
         self.setItemDelegate(CellDelegate(self))
@@ -120,20 +122,36 @@ class Grid(QTableView):
         rows = min(model.rowCount(), _MEASURED_ROWS)
         left = max(0, self._head.visualIndexAt(0))
         made_of = (columns, rows, left, theme.scaled(1000), self._head.isSortIndicatorShown())
+        if self._to_fit and self._made_of == made_of:
+            self._later.start()  # under way
+            return
         if self._fit == (*made_of, self._widths(columns)):
             return
-        near = {self._head.logicalIndex(at) for at in range(left, min(columns, left + _MEASURED_COLUMNS))}
-        others = columns - len(near)
-        few = min(rows, max(1, (_MEASURED_CELLS - len(near) * rows) // others)) if others else 0
+        near = [self._head.logicalIndex(at) for at in range(left, min(columns, left + _MEASURED_COLUMNS))]
+        others = set(range(columns)).difference(near)
+        few = min(rows, max(1, (_MEASURED_CELLS - len(near) * rows) // len(others))) if others else 0
+        self._made_of = made_of
+        self._to_fit = [*((column, few) for column in sorted(others, reverse=True)), *((at, rows) for at in near)]
+        self._fitted = rows > 0
+        self._fit_some()
+
+    def _fit_some(self) -> None:
+        """Fit the next columns, and leave the rest for when the window has answered."""
+        model = _model_of(self)
+        if model is None or self._made_of[0] != model.columnCount():
+            return
         measure = _Measure(model)
         least, most = theme.scaled(_LEAST_WIDTH), theme.scaled(_MOST_WIDTH)
-        for column in range(columns):
+        for _ in range(min(_FITTED_AT_ONCE, len(self._to_fit))):
+            column, rows = self._to_fit.pop()
             width = max(least, self._head.wanted_width(column))
             if width < most:
-                width = max(width, measure.width(column, rows if column in near else few, most))
+                width = max(width, measure.width(column, rows, most))
             self.setColumnWidth(column, min(width, most))
-        self._fitted = rows > 0
-        self._fit = (*made_of, self._widths(columns))
+        if self._to_fit:
+            self._later.start()
+        else:
+            self._fit = (*self._made_of, self._widths(model.columnCount()))
 
     def copy_selection(self) -> bool:
         """Copy the selected cells as lines of values between tabs, NULL as nothing; say whether it was done."""
@@ -173,6 +191,7 @@ class Grid(QTableView):
     def _reset(self) -> None:
         self._fitted = False
         self._fit = ()
+        self._to_fit.clear()
         model = _model_of(self)
         if model is not None and model.rowCount():
             self.fit_columns()
@@ -181,6 +200,12 @@ class Grid(QTableView):
 
     def _rows_came(self) -> None:
         if not self._fitted:
+            self.fit_columns()
+
+    def _go_on(self) -> None:
+        if self._to_fit:
+            self._fit_some()
+        else:
             self.fit_columns()
 
     def _widths(self, columns: int) -> list[int]:

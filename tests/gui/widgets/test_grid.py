@@ -2,7 +2,7 @@
 
 import pytest
 from PySide6.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QFontMetrics, QGuiApplication
 
 from pgexplorer.ui import theme
 from pgexplorer.ui.widgets.grid import CopyRole, Grid, NullRole
@@ -19,6 +19,7 @@ class Values(QAbstractTableModel):
         self.heads = heads
         self.whole = whole or {}
         self.asked = set()
+        self.cells = 0
 
     def rowCount(self, parent=NOWHERE):
         return len(self.rows)
@@ -34,6 +35,7 @@ class Values(QAbstractTableModel):
     def data(self, index, role=Qt.ItemDataRole.DisplayRole):
         value = self.rows[index.row()][index.column()]
         self.asked.add(index.row())
+        self.cells += role == Qt.ItemDataRole.DisplayRole
         if role == Qt.ItemDataRole.DisplayRole:
             return "NULL" if value is None else value
         if role == NullRole:
@@ -170,3 +172,46 @@ def test_that_a_view_without_a_model_can_do_everything(grid):
     grid.fit_columns()
     grid.setModel(None)
     grid.grab()
+
+
+def test_that_a_very_wide_result_is_fitted_by_a_bounded_number_of_cells_and_once(grid, qtbot):
+    model = Values([tuple("x" * 9 for _ in range(1600))] * 300, [f"c{n}\ntext" for n in range(1600)])
+    model.setParent(grid)
+    grid.setModel(model)
+    assert model.cells <= 2_000
+    grid.fit_columns()
+    qtbot.waitUntil(lambda: grid.columnWidth(1599) == grid.columnWidth(0))
+    assert 1600 <= model.cells <= 3_400
+    before = model.cells
+    grid.fit_columns()
+    assert model.cells == before
+
+
+def test_that_a_result_that_goes_while_it_is_fitted_does_no_harm(grid, qtbot):
+    wide = Values([("x",) * 1600], ["c"] * 1600)
+    wide.setParent(grid)
+    grid.setModel(wide)
+    show(grid, [("1", "a rather long value")])
+    fitted = grid.columnWidth(1)
+    assert fitted > 120
+    qtbot.wait(20)
+    assert grid.columnWidth(1) == fitted
+
+
+def test_that_fitting_again_undoes_what_was_dragged(grid):
+    show(grid, [("1", "a rather long value")])
+    fitted = grid.columnWidth(1)
+    grid.setColumnWidth(1, 77)
+    grid.fit_columns()
+    assert grid.columnWidth(1) == fitted
+
+
+def test_that_columns_without_rows_are_fitted_by_their_heads(grid, qtbot):
+    show(grid, [], heads=("a_rather_long_column_name\ntext", "x\ntext"))
+    qtbot.waitUntil(lambda: grid.columnWidth(0) >= grid.horizontalHeader().wanted_width(0) > grid.columnWidth(1))
+
+
+def test_that_counted_letters_are_as_wide_as_shaped_ones(grid):
+    show(grid, [("1", "W" * 30), ("2", "i" * 30)])
+    shaped = QFontMetrics(theme.mono()).horizontalAdvance("W" * 30)
+    assert 0 <= grid.columnWidth(1) - shaped <= 2 * theme.scaled(7) + 4

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from PySide6.QtCore import QSize
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QPushButton
 
@@ -66,12 +67,13 @@ def test_that_a_disabled_icon_is_paler(qapp):
     assert icon.pixmap(24, QIcon.Mode.Disabled).toImage() != enabled
 
 
-def test_that_an_icon_is_sharp_on_a_dense_screen(qapp):
-    from PySide6.QtCore import QSize
-
+def test_that_an_icon_is_sharp_on_a_dense_screen(qapp, monkeypatch):
+    monkeypatch.setattr(icons, "_ratios", lambda: (1.0, 2.0))
+    icons.forget()
     pixmap = icons.icon("trash").pixmap(QSize(24, 24), 2.0)
     assert pixmap.width() == 48
     assert pixmap.devicePixelRatio() == 2.0
+    icons.forget()
 
 
 def test_that_a_role_of_the_theme_is_a_colour(qapp):

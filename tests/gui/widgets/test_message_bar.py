@@ -1,9 +1,11 @@
 """Messages in their place."""
 
+from itertools import pairwise
+
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPlainTextEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from pgexplorer.ui import theme
 from pgexplorer.ui.widgets.message_bar import MessageBar
@@ -107,3 +109,79 @@ def test_that_screen_readers_are_told_what_kind_of_message_it_is(bar):
     bar.show_message("warning", "Full", "All are out.")
     assert bar.accessibleName() == "Warning: Full"
     assert bar.accessibleDescription() == "All are out."
+
+
+@pytest.fixture
+def pane(qapp, qtbot):
+    """A bar above something else, in a splitter that shares out its height without asking for widths."""
+    theme.apply(qapp, theme.Scheme.LIGHT)
+    split = QSplitter(Qt.Orientation.Vertical)
+    split.setChildrenCollapsible(False)
+    qtbot.addWidget(split)
+    other, lower = QWidget(), QWidget()
+    other.setMinimumHeight(20)
+    column = QVBoxLayout(lower)
+    bar = MessageBar()
+    column.addWidget(bar)
+    column.addWidget(QWidget(), 1)
+    split.addWidget(other)
+    split.addWidget(lower)
+    split.resize(330, 260)
+    split.setSizes([240, 20])
+    split.show()
+    yield split, bar
+    split.close()
+
+
+def places(bar):
+    shown = [each for each in bar.children() if isinstance(each, QLabel | QPlainTextEdit) and each.isVisible()]
+    areas = [each.geometry() for each in shown if not isinstance(each, QLabel) or each.text()]
+    areas += [QRect(each.mapTo(bar, QPoint()), each.size()) for each in buttons(bar).values()]
+    return sorted((area for area in areas if area.height()), key=lambda area: area.top())
+
+
+def say(bar, lines):
+    detail = "All three connections are out: " + "held by a query for 0.1 s, " * lines
+    hint = "Return one in the pool panel, then try again. The text is kept."
+    bar.show_message("warning", "PoolError: connection pool exhausted", detail, hint, [("Try again", print)])
+
+
+@pytest.mark.parametrize("lines", [1, 5, 40])
+def test_that_a_bar_takes_the_height_that_its_width_needs(pane, qtbot, lines):
+    split, bar = pane
+    say(bar, lines)
+    for width in (330, 250, 600):
+        split.resize(width, 260)
+        least = bar.layout().totalMinimumHeightForWidth(bar.width())
+        qtbot.waitUntil(lambda least=least: bar.height() >= least > 60)
+        areas = places(bar)
+        assert all(above.bottom() < below.top() for above, below in pairwise(areas))
+        assert areas[-1].bottom() < bar.height()
+        for label in bar.findChildren(QLabel):
+            if label.isVisible() and label.text():
+                assert label.height() >= label.heightForWidth(label.width())
+
+
+def test_that_the_detail_shrinks_first_and_scrolls(pane, qtbot):
+    split, bar = pane
+    split.resize(330, 1000)
+    split.setSizes([20, 980])
+    say(bar, 7)
+    detail = bar.findChild(QPlainTextEdit)
+    qtbot.waitUntil(lambda: detail.height() > 5 * detail.fontMetrics().height())
+    assert detail.verticalScrollBar().maximum() == 0
+    split.resize(330, 260)
+    split.setSizes([240, 20])
+    qtbot.waitUntil(lambda: detail.height() < 5 * detail.fontMetrics().height())
+    assert detail.height() >= 2 * detail.fontMetrics().height()
+    assert detail.verticalScrollBar().maximum() > 0
+
+
+def test_that_with_far_too_little_room_nothing_is_overprinted_and_the_buttons_stay(bar, qapp):
+    say(bar, 20)
+    qapp.processEvents()
+    bar.resize(300, 90)
+    areas = places(bar)
+    assert all(above.bottom() < below.top() for above, below in pairwise(areas))
+    assert areas[-1].bottom() < 90
+    assert buttons(bar)["Try again"].isVisible()

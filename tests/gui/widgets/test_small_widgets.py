@@ -3,7 +3,7 @@
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QAction, QGuiApplication, QWheelEvent
-from PySide6.QtWidgets import QLineEdit, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QToolButton, QWidget
 
 from pgexplorer.ui import theme
 from pgexplorer.ui.widgets import plain
@@ -14,6 +14,7 @@ from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.flow_layout import FlowLayout
 from pgexplorer.ui.widgets.password_edit import PasswordEdit
 from pgexplorer.ui.widgets.spin_box import DoubleSpinBox, SpinBox
+from pgexplorer.ui.widgets.story_view import StoryView
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
 
@@ -91,6 +92,83 @@ def test_that_code_is_coloured_and_cannot_be_edited(qtbot):
     assert colours == {0: theme.LIGHT.keyword, 10: theme.LIGHT.comment}
     formats = block.next().layout().formats()
     assert [part.format.foreground().color().name() for part in formats] == [theme.LIGHT.string]
+
+
+@pytest.mark.parametrize("kind", [CodeView, StoryView])
+def test_that_the_copy_button_is_there_only_with_something_to_copy_and_covers_nothing(qtbot, kind):
+    view = kind()
+    qtbot.addWidget(view)
+    view.resize(300, 120)
+    view.show()
+    button = view.findChild(QPushButton)
+    assert not button.isVisible()
+    for text in ("short", "long " * 100, "\n".join("many" for _ in range(100))):
+        view.set_code(text) if kind is CodeView else view.tell(text)
+        assert button.isVisible()
+        assert not button.geometry().intersects(view.viewport().geometry())
+        assert view.rect().contains(button.geometry())
+    view.clear()
+    assert not button.isVisible()
+
+
+def test_that_a_story_wraps_sentences_and_leaves_tables_whole(qtbot):
+    story = StoryView()
+    qtbot.addWidget(story)
+    story.resize(250, 300)
+    story.show()
+    story.tell("a sentence of many words " * 10)
+    assert story.horizontalScrollBar().maximum() == 0
+    story.tell("pid   name\n1     " + "a row of a table " * 5, table=True)
+    story.tell("another sentence of many words " * 10)
+    lines = []
+    block = story.document().begin()
+    while block.isValid():
+        lines.append(block.layout().lineCount())
+        block = block.next()
+    assert lines[0] > 1
+    assert lines[1:3] == [1, 1]
+    assert lines[3] > 1
+    assert story.horizontalScrollBar().maximum() > 0
+    assert story.text().splitlines()[1] == "pid   name"
+
+
+def test_that_a_story_shows_its_end_or_the_beginning_of_a_long_last_piece(qtbot):
+    story = StoryView()
+    qtbot.addWidget(story)
+    story.resize(250, 100)
+    story.show()
+    for number in range(30):
+        story.tell(f"line {number}")
+    bar = story.verticalScrollBar()
+    assert bar.value() == bar.maximum() > 0
+    story.tell("the most telling words of many " * 30)
+    start = story.document().lastBlock().layout().position().y() - bar.value()
+    assert 0 <= start <= story.viewport().height() / 2
+    bar.triggerAction(bar.SliderAction.SliderToMinimum)
+    story.resize(250, 90)
+    assert bar.value() == 0
+
+
+def test_that_labels_of_bars_are_whole_in_a_narrow_place(qtbot):
+    chart = BarChart()
+    qtbot.addWidget(chart)
+    chart.set_bars("A title", [("Connect each time", 2.0, "6.2 ms (5.6 ms to 9.7 ms)"), ("Pool", 0.1, "1 ms")])
+    assert chart.heightForWidth(260) > chart.heightForWidth(600)
+    chart.resize(260, chart.heightForWidth(260))
+    assert not chart.grab().isNull()
+
+
+def test_that_an_empty_place_gives_up_its_icon_then_its_text(qtbot):
+    place = EmptyState("plug", "No result", "The message above says why.")
+    qtbot.addWidget(place)
+    place.show()
+    icon, title, text = place.findChildren(QLabel)
+    for height, there in ((220, (True, True, True)), (80, (False, True, True)), (32, (False, True, False))):
+        place.resize(300, height)
+        assert tuple(each.isVisible() for each in (icon, title, text)) == there
+        assert title.geometry().top() >= 0
+        assert title.geometry().bottom() < height
+    assert place.minimumSizeHint().height() <= 40
 
 
 def test_that_bars_are_told_in_words_too(qtbot):

@@ -1,6 +1,7 @@
 """The theme on a screen."""
 
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtGui import QColor, QFontInfo, QPalette
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
@@ -75,3 +76,28 @@ def test_that_an_icon_that_is_worn_takes_the_colour_of_a_new_theme(dressed, qtbo
     before = button.icon().pixmap(24).toImage()
     dressed.set_scheme(theme.Scheme.DARK)
     assert button.icon().pixmap(24).toImage() != before
+
+
+def test_that_putting_on_what_is_worn_changes_nothing(dressed, qtbot):
+    with qtbot.assertNotEmitted(dressed.changed):
+        dressed.set_scheme(theme.Scheme.LIGHT)
+
+
+def test_that_a_change_of_the_theme_reaches_each_widget_a_fixed_number_of_times_however_deep(dressed, qtbot):
+    class Counter(QWidget):
+        changes = 0
+
+        def changeEvent(self, event):
+            self.changes += event.type() is QEvent.Type.StyleChange
+            super().changeEvent(event)
+
+    top = QWidget()
+    qtbot.addWidget(top)
+    inner = top
+    for _ in range(20):
+        inner = Counter(inner)
+    top.show()
+    inner.changes = 0
+    dressed.set_scheme(theme.Scheme.DARK)
+    assert inner.changes <= 2
+    assert top.updatesEnabled()

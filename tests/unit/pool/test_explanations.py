@@ -71,7 +71,7 @@ def test_that_holders_are_said_longest_first_and_a_leak_has_nobody():
         out(3, "by hand", 50.0, leaked=True),
         out(4, "", 95.0),
     ]
-    assert holders(slots, now=100.0) == "nobody (leaked) for 50.0 s, SQL 2 for 10.0 s, unknown for 5.0 s"
+    assert holders(slots, now=100.0) == "nobody (leaked) for 50.0 s, SQL 2 for 10.0 s, worker for 5.0 s"
 
 
 def test_that_an_idle_slot_is_held_by_nobody_for_no_time():

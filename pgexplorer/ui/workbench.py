@@ -1,0 +1,516 @@
+"""What fills the window: seats the panels, fills the menus with their actions, keeps the layout."""
+
+import base64
+import logging
+
+from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QMessageBox,
+    QProgressBar,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QStatusBar,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from pgexplorer.db.profile import Environment, Profile
+from pgexplorer.db.schema import Relation
+from pgexplorer.demo_host import DemoHost
+from pgexplorer.jobs import Jobs
+from pgexplorer.server import Server
+from pgexplorer.settings import Settings
+from pgexplorer.ui import icons, theme
+from pgexplorer.ui.actions import Action, button
+from pgexplorer.ui.main_window import MainWindow
+from pgexplorer.ui.panel import Panel
+from pgexplorer.ui.panels.connect import ConnectPanel
+from pgexplorer.ui.panels.pool import PoolPanel
+from pgexplorer.ui.panels.query import QueryPanel
+from pgexplorer.ui.panels.schema import SchemaPanel
+from pgexplorer.ui.panels.table import TablePanel
+from pgexplorer.ui.panels.tour import TourPanel
+from pgexplorer.ui.widgets import plain
+from pgexplorer.ui.widgets.empty_state import EmptyState
+from pgexplorer.ui.widgets.message_bar import MessageBar
+from pgexplorer.ui.widgets.slot_bar import SlotBar
+from pgexplorer.ui.widgets.states import StateKind
+
+_log = logging.getLogger(__name__)
+_SCHEMES = {
+    theme.Scheme.SYSTEM: "As the system",
+    theme.Scheme.LIGHT: "Light",
+    theme.Scheme.DARK: "Dark",
+    theme.Scheme.CONTRAST: "High contrast",
+}
+# The word stands in the status bar: the colour is never alone.
+_ENVIRONMENTS = {Environment.DEVELOPMENT: "accent", Environment.STAGING: "warn", Environment.PRODUCTION: "bad"}
+
+
+class Workbench(QWidget):
+    """Two pages: connecting, and exploring a server with its pool in sight. Every wire between panels is here."""
+
+    def __init__(
+        self,
+        frame: MainWindow,
+        server: Server,
+        jobs: Jobs,
+        settings: Settings,
+        demo: DemoHost,
+        connect: ConnectPanel,
+        tour: TourPanel,
+        look: theme.Theme,
+    ) -> None:
+        super().__init__()
+        self.setObjectName("workbench")
+        self._frame = frame
+        frame.setWindowIcon(icons.app_icon())
+        self._server = server
+        self._jobs = jobs
+        self._settings = settings
+        self._demo = demo
+        self._tour_offered = False
+        self._tables_of = ""  # the address of the server whose tables are open
+        self._look = look
+        self._queries = 0
+        self.connect_panel = connect
+        self.tour = tour
+        self.schema = SchemaPanel(server, jobs)
+        self.pool = PoolPanel(server, jobs)
+        self.tabs = QTabWidget(documentMode=True, tabsClosable=True, movable=True)
+        self.tabs.setObjectName("tabs")
+        self.tabs.setAccessibleName("Tables and SQL")
+        self.tabs.tabCloseRequested.connect(self._close_tab)
+        self.tabs.currentChanged.connect(self._tab_changed)
+        self.message = MessageBar(self)
+        self.message.setObjectName("window.message")
+        look.changed.connect(self._recolour_tabs)
+        self._rows = [
+            Action("window.connect", "Connections…", self.show_connect, "Ctrl+Shift+C", "plug"),
+            Action("window.explore", "Explore", self.show_explore, "Ctrl+Shift+E", "table"),
+            Action("window.disconnect", "Disconnect", server.close, "", "unplug"),
+            Action("window.new_sql", "New SQL", self.new_query, "Ctrl+N", "terminal"),
+            Action(
+                "window.close_tab",
+                "Close the tab",
+                lambda: self._close_tab(self.tabs.currentIndex()),
+                "Ctrl+W",
+                "close",
+            ),
+            Action("window.sample", "Load the sample shop", self._load_sample, "", "download"),
+            Action("window.tour", "Guided tour", self.show_tour, "F1", "book"),
+            Action("window.next_pane", "Next pane", self._next_pane, "F6", "arrow-right"),
+            Action("window.pool", "Show the pool panel", self._toggle_pool, "Ctrl+Shift+P", "pool"),
+            Action("window.keys", "Keyboard shortcuts", self.show_keys, "Ctrl+/", "help"),
+            Action("window.quit", "Quit", frame.close, "Ctrl+Q", "close-all"),
+        ]
+        self._actions = {row.name: row.build(self) for row in self._rows}
+        self.addActions(list(self._actions.values()))
+        self._lay_out()
+        self._fill_menus()
+        self._wire()
+        self._show_state()
+
+    # -- seats --------------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        self.slot_bar = SlotBar()
+        self.slot_bar.setObjectName("pool.bar")
+        self.slot_bar.clicked.connect(self._toggle_pool)
+        self._address = QPushButton("Not connected")
+        self._address.setObjectName("window.address")
+        self._address.setToolTip("Connections…")
+        self._address.clicked.connect(self._actions["window.connect"].trigger)
+        icons.wear(self._address, "database", "accent")
+        bar = QWidget()
+        bar.setProperty("bar", True)
+        bar.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        row = QHBoxLayout(bar)
+        row.setContentsMargins(10, 7, 10, 7)
+        row.setSpacing(6)
+        row.addWidget(self._address)
+        self._top_buttons = [
+            button(self._actions[name], name, style="quiet")
+            for name in ("window.explore", "window.new_sql", "window.tour")
+        ]
+        for each in self._top_buttons:
+            row.addWidget(each)
+        row.addStretch(1)
+        self._look_button = QPushButton()
+        self._look_button.setObjectName("window.look")
+        self._look_button.setProperty("quiet", True)
+        self._look_button.setAccessibleName("Light, dark or high contrast")
+        self._look_button.setToolTip("Light, dark or high contrast")
+        icons.wear(self._look_button, "contrast")
+        self._look_menu = QMenu(self)
+        self._look_button.setMenu(self._look_menu)
+        row.addWidget(self._look_button)
+        row.addWidget(self.slot_bar)
+        self._empty = EmptyState(
+            "table", "Nothing open", "Choose a table on the left, or write SQL.", self._actions["window.new_sql"]
+        )
+        self._centre = QStackedWidget()
+        self._centre.addWidget(self._empty)
+        self._centre.addWidget(self.tabs)
+        # The tour lies under the schema and the tabs: the pool, on which it works, stays in sight whole.
+        self._browse = _splitter(Qt.Orientation.Horizontal, self.schema, self._centre)
+        self._middle = _splitter(Qt.Orientation.Vertical, self._browse, self.tour)
+        self._split = _splitter(Qt.Orientation.Horizontal, self._middle, self.pool)
+        self._browse.setStretchFactor(1, 1)
+        self._middle.setStretchFactor(0, 1)
+        self._split.setStretchFactor(0, 1)
+        self.schema.setMinimumWidth(170)
+        self._centre.setMinimumWidth(280)
+        self.pool.setMinimumWidth(340)
+        self._browse.setSizes([230, 700])
+        self._split.setSizes([930, 420])
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.connect_panel)
+        self.pages.addWidget(self._split)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(bar)
+        self._sample_bar = QProgressBar(textVisible=False, maximum=1000)
+        self._sample_bar.setObjectName("window.sample_bar")
+        self._sample_bar.setAccessibleName("Loading the sample")
+        self._sample_bar.setProperty("thin", True)
+        self._sample_bar.hide()
+        column.addWidget(self.message)
+        column.addWidget(self._sample_bar)
+        column.addWidget(self.pages, 1)
+        status = QStatusBar()
+        status.setSizeGripEnabled(False)
+        self._status_server = _status_label("status.server")
+        self._status_tab = _status_label("status.tab")
+        self._status_mode = _status_label("status.mode")
+        status.addWidget(self._status_server)
+        status.addWidget(self._status_tab, 1)
+        status.addPermanentWidget(self._status_mode)
+        self._frame.setStatusBar(status)
+
+    def _fill_menus(self) -> None:
+        """Fill the menus with the panels' own actions; the same rows make the keyboard sheet."""
+        bar = self._frame.menuBar()
+        file = bar.addMenu("&Server")
+        for name in ("window.connect", "window.explore", "window.sample", "window.disconnect", "window.quit"):
+            file.addAction(self._actions[name])
+        for panel in (self.connect_panel, self.schema, self.pool):
+            menu = bar.addMenu(f"&{panel.TITLE}")
+            menu.addActions(list(panel.actions_by_name.values()))
+        view = bar.addMenu("&View")
+        for name in ("window.new_sql", "window.close_tab", "window.next_pane", "window.pool"):
+            view.addAction(self._actions[name])
+        looks = view.addMenu("Colours")
+        group = QActionGroup(self)
+        for scheme, words in _SCHEMES.items():
+            action = QAction(words, self, checkable=True, checked=scheme is self._look.scheme())
+            action.setObjectName(f"look.{scheme}")
+            action.triggered.connect(lambda _checked=False, scheme=scheme: self.wear(scheme))
+            group.addAction(action)
+            looks.addAction(action)
+            self._look_menu.addAction(action)
+        help_menu = bar.addMenu("&Help")
+        help_menu.addAction(self._actions["window.tour"])
+        help_menu.addAction(self._actions["window.keys"])
+
+    def _wire(self) -> None:
+        self.schema.table_chosen.connect(self.open_table)
+        self.pool.glance_changed.connect(self._glance)
+        self.tour.outcome_arrived.connect(self.pool.show_outcome)
+        self.tour.closed.connect(self.tour.hide)
+        self.connect_panel.demo_wanted.connect(self.start_demo)
+        self._demo.started.connect(self._demo_started)
+        self._demo.failed.connect(self._demo_failed)
+        self._demo.sample_progressed.connect(self._sample_progressed)
+        self._demo.sample_failed.connect(self._sample_failed)
+        self._demo.sample_ended.connect(self._sample_ended)
+        self._server.opened.connect(self._opened)
+        self._server.swapped.connect(self._show_state)
+        self._server.closed.connect(self._closed)
+        self._server.failed.connect(self._failed)
+        self._jobs.unheard.connect(self._unheard)
+
+    # -- the demo -----------------------------------------------------------------------------------------------
+
+    def start_demo(self, *, tour: bool = True) -> None:
+        """Start the demo server, connect to it and open its person table, and with *tour* offer the tour."""
+        self.connect_panel.message.show_message("info", "Starting the demo server…")
+        self._tour_offered = tour
+        self._demo.start()
+
+    def _demo_started(self, profile: Profile) -> None:
+        self.schema.open_first("person")
+        self.connect_panel.show_demo(profile)
+        self._server.open(profile, self.show_tour if self._tour_offered else None)
+
+    def _demo_failed(self, words: str) -> None:
+        self.connect_panel.message.show_message("error", "The demo server did not start", words)
+
+    def _load_sample(self) -> None:
+        stop = [("Stop", self._demo.stop_sample)]
+        self.message.show_message("info", "Loading the sample: a shop with a million orders", actions=stop)
+        self._sample_bar.setValue(0)
+        self._sample_bar.show()
+        self._demo.load_sample()
+        self._show_state()
+
+    def _sample_progressed(self, done: int, total: int, _text: str) -> None:
+        self._sample_bar.setValue(done * self._sample_bar.maximum() // max(1, total))
+
+    def _sample_failed(self, words: str) -> None:
+        self.message.show_message("error", "The sample was not loaded", words)
+
+    def _sample_ended(self, stopped: bool) -> None:
+        self._sample_bar.hide()
+        self._show_state()
+        if stopped:
+            self.message.show_message("info", "Loading was stopped. What was begun is dropped the next time.")
+        elif self.message.kind() != "error":
+            self.message.show_message("success", "The sample is loaded: look into the schema shop.")
+            self.schema.refresh()
+
+    # -- pages --------------------------------------------------------------------------------------------------
+
+    def show_connect(self) -> None:
+        """Show the page for connecting."""
+        self.pages.setCurrentWidget(self.connect_panel)
+        self._show_state()
+        self.connect_panel.form.host.setFocus()
+
+    def show_explore(self) -> None:
+        """Show the server in use."""
+        if self._server.is_open:
+            self.pages.setCurrentWidget(self._split)
+            self._show_state()
+
+    def show_tour(self) -> None:
+        """Show the guided tour under the tabs."""
+        self.show_explore()
+        self.tour.show()
+        total = sum(self._middle.sizes())
+        if self._middle.sizes()[1] < 120:
+            wanted = min(300, max(220, total // 2))
+            self._middle.setSizes([max(0, total - wanted), wanted])
+        self.tour.begin()
+
+    def open_table(self, relation: Relation) -> None:
+        """Open *relation* in a tab, or show the tab where it is open already."""
+        wanted = relation.schema, relation.name
+        for index in range(self.tabs.count()):
+            panel = self.tabs.widget(index)
+            if isinstance(panel, TablePanel) and (panel.relation.schema, panel.relation.name) == wanted:
+                self.tabs.setCurrentIndex(index)
+                panel.refresh()
+                return
+        panel = TablePanel(self._server, self._jobs, relation)
+        panel.status_changed.connect(self._tab_changed)
+        self._add_tab(panel, relation.name, "table")
+        panel.refresh()
+
+    def new_query(self) -> QueryPanel:
+        """Open an empty SQL tab."""
+        self._queries += 1
+        panel = QueryPanel(self._server, self._jobs, f"SQL {self._queries}")
+        panel.status_changed.connect(self._tab_changed)
+        self._add_tab(panel, panel.name, "terminal")
+        self.show_explore()
+        panel.editor.setFocus()
+        return panel
+
+    def query_panels(self) -> list[QueryPanel]:
+        """Return the SQL tabs."""
+        panels = (self.tabs.widget(index) for index in range(self.tabs.count()))
+        return [panel for panel in panels if isinstance(panel, QueryPanel)]
+
+    def _add_tab(self, panel: Panel, title: str, icon: str) -> None:
+        # & would become a mnemonic, and a name may hold line breaks.
+        shown = title.replace("&", "&&").replace("\n", "↵")
+        index = self.tabs.addTab(panel, icons.icon(icon, "muted"), shown if len(shown) <= 30 else f"{shown[:29]}…")
+        panel.setProperty("icon_name", icon)
+        self.tabs.setCurrentIndex(index)
+        self._order_tabs(panel)
+        self._centre.setCurrentWidget(self.tabs)
+
+    def _order_tabs(self, panel: Panel) -> None:
+        """Let Tab go as the eye does: schema, tabs, the panel in the tab, the tour, the pool."""
+        before: QWidget = self.tabs
+        for each in (panel, self.tour, self.pool):
+            for stop in each.findChildren(QWidget):
+                if stop.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                    QWidget.setTabOrder(before, stop)
+                    before = stop
+
+    def _recolour_tabs(self) -> None:
+        for index in range(self.tabs.count()):
+            panel = self.tabs.widget(index)
+            if panel is not None:
+                self.tabs.setTabIcon(index, icons.icon(str(panel.property("icon_name")), "muted"))
+
+    def _next_pane(self) -> None:
+        """Move the focus on: schema, tab, tour, pool."""
+        current = self.tabs.currentWidget()
+        middle: QWidget = self.tabs
+        if isinstance(current, QueryPanel):
+            middle = current.editor
+        elif isinstance(current, TablePanel):
+            middle = current.grid
+        panes: list[tuple[QWidget, QWidget]] = [
+            (self.schema, self.schema.tree),
+            (self.tabs, middle),
+            (self.tour, self.tour.next_button),
+        ]
+        panes.append((self.pool, self.pool.findChild(QPushButton, "pool.check_out") or self.pool))
+        shown = [(pane, stop) for pane, stop in panes if pane.isVisible()]
+        focus = QApplication.focusWidget()
+        here = next((n for n, (pane, _) in enumerate(shown) if focus is not None and pane.isAncestorOf(focus)), -1)
+        if shown:
+            shown[(here + 1) % len(shown)][1].setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _close_tab(self, index: int) -> None:
+        panel = self.tabs.widget(index)
+        if panel is None:
+            return
+        if isinstance(panel, Panel):
+            panel.leave()
+        self.tabs.removeTab(index)
+        panel.deleteLater()
+        if not self.tabs.count():
+            self._centre.setCurrentWidget(self._empty)
+
+    # -- what it hears ------------------------------------------------------------------------------------------
+
+    def _opened(self) -> None:
+        self.show_explore()
+        address = self._server.in_use.profile.address if self._server.in_use is not None else ""
+        same, self._tables_of = address == self._tables_of, address
+        for index in reversed(range(self.tabs.count())):
+            panel = self.tabs.widget(index)
+            if isinstance(panel, TablePanel) and same:
+                panel.refresh()
+            elif isinstance(panel, TablePanel):
+                self._close_tab(index)  # a table of another database; what was typed as SQL stays
+
+    def _closed(self) -> None:
+        self._glance((), "Not connected", "")
+        if not self._server.is_opening:
+            self.show_connect()
+        self._show_state()
+
+    def _failed(self, _error: Exception) -> None:
+        self.show_connect()
+
+    def _glance(self, kinds: tuple[StateKind, ...], text: str, tip: str) -> None:
+        self.slot_bar.set_slots(kinds, text, tip)
+
+    def _tab_changed(self, _news: object = None) -> None:
+        panel = self.tabs.currentWidget()
+        text = panel.status if isinstance(panel, TablePanel | QueryPanel) else ""
+        self._status_tab.setText(text)
+
+    def _toggle_pool(self) -> None:
+        self.pool.setVisible(not self.pool.isVisible())
+
+    def _show_state(self) -> None:
+        in_use = self._server.in_use
+        exploring = self.pages.currentWidget() is self._split
+        for name in ("window.explore", "window.new_sql", "window.tour", "window.disconnect", "window.pool"):
+            self._actions[name].setEnabled(in_use is not None)
+        on_demo = in_use is not None and self._demo.is_server_of(in_use.profile)
+        self._actions["window.sample"].setEnabled(on_demo and not self._demo.is_loading)
+        self.slot_bar.setVisible(in_use is not None)
+        if in_use is None:
+            self._address.setText("Not connected")
+            for status in (self._status_server, self._status_tab, self._status_mode):
+                status.setText("")
+            self._frame.setWindowTitle("pgexplorer")
+            return
+        profile, facts = in_use.profile, in_use.facts
+        title = plain.one_line(profile.title, 48).replace("&", "&&")  # a single & would become a mnemonic
+        self._address.setText(title)
+        icons.wear(self._address, "database", _ENVIRONMENTS[profile.environment])
+        self._address.setToolTip(plain.tool_tip(f"{profile.environment}: {profile.address}"))
+        self._status_server.setText(f"PostgreSQL {facts.version} · {profile.address} · {facts.tls or 'TLS off'}")
+        self._status_mode.setText(
+            f"{profile.environment} · {'read-only' if profile.read_only else 'read-write'} · autocommit"
+        )
+        self._frame.setWindowTitle(f"{profile.title} — pgexplorer")
+        self._tab_changed() if exploring else self._status_tab.setText("")
+
+    def _unheard(self, error: Exception, trace: str) -> None:
+        """Show a failure that no panel asked for: a bug, with its traceback ready to copy; nothing is lost."""
+        _log.error("unheard: %s", trace)
+        self.message.show_message(
+            "error", f"{type(error).__name__}: {error}", trace, "This is a bug of pgexplorer. Nothing was lost."
+        )
+
+    # -- looks and keys -----------------------------------------------------------------------------------------
+
+    def wear(self, scheme: theme.Scheme) -> None:
+        """Dress in *scheme* and remember it."""
+        self._look.set_scheme(scheme)
+        self._settings.prefer("theme", str(scheme))
+
+    def keyboard_rows(self) -> list[tuple[str, str]]:
+        """Return every action that has a shortcut: its words and its keys."""
+        panels = [self.connect_panel, self.schema, self.pool, self.tour, *self.query_panels()[:1]]
+        found = [*self._actions.values(), *(action for panel in panels for action in panel.actions_by_name.values())]
+        native = QKeySequence.SequenceFormat.NativeText
+        return [
+            (
+                action.text().replace("&", "").rstrip("…"),
+                " or ".join(keys.toString(native) for keys in action.shortcuts()),
+            )
+            for action in found
+            if not action.shortcut().isEmpty()
+        ]
+
+    def show_keys(self) -> None:
+        """Show the keyboard sheet."""
+        rows = self.keyboard_rows()
+        width = max(len(keys) for _, keys in rows)
+        box = QMessageBox(self)
+        box.setObjectName("window.keys_sheet")
+        box.setWindowTitle("Keyboard shortcuts")
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setFont(theme.mono())
+        box.setText("\n".join(f"{keys.ljust(width)}   {words}" for words, keys in rows))
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    # -- between runs -------------------------------------------------------------------------------------------
+
+    def restore_layout(self) -> None:
+        """Take the splitters of the last run."""
+        for name, splitter in self._kept():
+            if layout := self._settings.preference(name):
+                splitter.restoreState(QByteArray(base64.b64decode(layout, validate=False)))
+
+    def keep_layout(self) -> None:
+        """Remember the splitters."""
+        for name, splitter in self._kept():
+            self._settings.prefer(name, base64.b64encode(splitter.saveState().data()).decode())
+
+    def _kept(self) -> tuple[tuple[str, QSplitter], ...]:
+        return ("layout", self._split), ("layout.browse", self._browse)
+
+
+def _splitter(way: Qt.Orientation, *widgets: QWidget) -> QSplitter:
+    splitter = QSplitter(way)
+    for widget in widgets:
+        splitter.addWidget(widget)
+    splitter.setChildrenCollapsible(False)
+    return splitter
+
+
+def _status_label(name: str) -> QLabel:
+    label = QLabel(textFormat=Qt.TextFormat.PlainText)
+    label.setObjectName(name)
+    return label
