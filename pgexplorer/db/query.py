@@ -18,6 +18,7 @@ from pgexplorer.db.values import Column, Row, raw_cursor
 ROW_LIMIT = 10_000
 _FIRST_PAGE, _PAGE = 200, 1_000  # rows: the first page is small, so that it is there at once
 _DECLARE = "DECLARE pgexplorer_rows NO SCROLL CURSOR FOR "
+_PAGE_CHARACTERS = 2_000_000  # a page of wide rows is shorter: decoding it must not hold the interpreter for long
 _MOST_NOTICES = 200
 
 
@@ -220,15 +221,16 @@ class Query:
         try:
             rows.execute(running.tag + _DECLARE + statement.text)
             columns: tuple[Column, ...] | None = None
-            shown, first, more = 0, 0.0, True
+            shown, first, more, size = 0, 0.0, True, _FIRST_PAGE
             while more and shown < self._limit:
-                wanted = min(_FIRST_PAGE if not shown else _PAGE, self._limit - shown)
+                wanted = min(size, self._limit - shown)
                 rows.execute(f"{running.tag}FETCH FORWARD {wanted} FROM pgexplorer_rows")
                 page = rows.fetchall()
                 if columns is None:
                     columns, first = self._client.columns(rows), time.perf_counter() - began
                 shown += len(page)
                 more = len(page) == wanted
+                size = _next_size(page)
                 yield Page(index, columns, page)
             if more:
                 rows.execute(f"{running.tag}FETCH FORWARD 1 FROM pgexplorer_rows")
@@ -243,3 +245,10 @@ class Query:
                     rows.execute("ROLLBACK")
             raise
         yield Done(index, f"SELECT {shown}", shown, True, not more, first, time.perf_counter() - began)
+
+
+def _next_size(page: list[Row]) -> int:
+    """Return how many rows the next page may have, by how wide the last rows of this one are."""
+    sample = page[-20:]
+    wide = sum(len(cell) for row in sample for cell in row if cell) / len(sample) if sample else 0
+    return max(1, min(_PAGE, int(_PAGE_CHARACTERS / wide))) if wide else _PAGE

@@ -87,6 +87,7 @@ class Workbench(QWidget):
         self.tabs = QTabWidget(documentMode=True, tabsClosable=True, movable=True)
         self.tabs.setObjectName("tabs")
         self.tabs.setAccessibleName("Tables and SQL")
+        self.tabs.tabBar().setAccessibleName("Tables and SQL")
         self.tabs.tabCloseRequested.connect(self._close_tab)
         self.tabs.currentChanged.connect(self._tab_changed)
         self.message = MessageBar(self)

@@ -86,6 +86,7 @@ class ConnectPanel(Panel):
 
     def _lay_out(self) -> None:
         scroll = QScrollArea(widgetResizable=True)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what it holds has the focus
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(self.form)
         feet = QHBoxLayout()

@@ -110,11 +110,9 @@ class PoolPanel(Panel):
         head.setSpacing(10)
         head.addWidget(title)
         head.addWidget(self._class, 1)
-        figures = QHBoxLayout()
-        figures.setSpacing(18)
+        figures = FlowLayout(spacing=18)
         for name in ("in use", "idle", "waiting", "served", "refused", "median wait"):
-            figures.addLayout(self._figure(name))
-        figures.addStretch(1)
+            figures.addWidget(self._figure(name))
         buttons = FlowLayout()
         for name, style in (
             ("pool.check_out", "primary"), ("pool.check_in", ""), ("pool.return_all", ""), ("pool.exhaust", ""),
@@ -153,6 +151,7 @@ class PoolPanel(Panel):
             column.addWidget(view, 1 if view is self.code else 0)
         self.private.setMaximumHeight(theme.scaled(172))
         scroll = QScrollArea(widgetResizable=True)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what it holds has the focus
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inside)
         self._whole = scroll
@@ -166,17 +165,19 @@ class PoolPanel(Panel):
         self.setProperty("surface", True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
 
-    def _figure(self, name: str) -> QGridLayout:
+    def _figure(self, name: str) -> QWidget:
         figure = self._figures[name] = QLabel("0")
         figure.setProperty("figure", True)
         figure.setAccessibleName(name)
         caption = QLabel(name)
         caption.setProperty("muted", True)
-        cell = QGridLayout()
+        whole = QWidget()
+        cell = QGridLayout(whole)
+        cell.setContentsMargins(0, 0, 0, 0)
         cell.setVerticalSpacing(0)
         cell.addWidget(figure, 0, 0)
         cell.addWidget(caption, 1, 0)
-        return cell
+        return whole
 
     # -- by hand ------------------------------------------------------------------------------------------------
 
