@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 
 from PySide6.QtCore import QEvent, QMargins, Signal
-from PySide6.QtGui import QGuiApplication, QResizeEvent, QSyntaxHighlighter, QTextCharFormat, QTextDocument
+from PySide6.QtGui import QGuiApplication, QResizeEvent, QSyntaxHighlighter, QTextCharFormat, QTextCursor, QTextDocument
 from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QWidget
 from typing_extensions import override
 
@@ -50,7 +50,12 @@ class CodeView(QPlainTextEdit):
         bar = self.verticalScrollBar()
         place, at_end = bar.value(), bar.value() >= bar.maximum()
         sideways = self.horizontalScrollBar().value()
-        self.setPlainText(text)
+        if before and text.startswith(before):  # code that grows is not coloured again from its beginning
+            end = QTextCursor(self.document())
+            end.movePosition(QTextCursor.MoveOperation.End)
+            end.insertText(text[len(before) :])
+        else:
+            self.setPlainText(text)
         bar.setValue(bar.maximum() if at_end and before else place)
         self.horizontalScrollBar().setValue(sideways)
 

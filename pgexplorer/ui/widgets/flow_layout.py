@@ -11,6 +11,8 @@ class FlowLayout(QLayout):
     def __init__(self, parent: QWidget | None = None, *, spacing: int = 8, row_spacing: int | None = None) -> None:
         super().__init__()
         self._items: list[QLayoutItem] = []
+        self._heights: dict[int, int] = {}  # by width; Qt asks dozens of times before anything changes
+        self._least: QSize | None = None
         self._row_spacing = spacing if row_spacing is None else row_spacing
         self.setSpacing(spacing)
         self.setContentsMargins(QMargins(0, 0, 0, 0))
@@ -42,8 +44,17 @@ class FlowLayout(QLayout):
         return True
 
     @override
+    def invalidate(self) -> None:
+        self._heights.clear()
+        self._least = None
+        super().invalidate()
+
+    @override
     def heightForWidth(self, arg__1: int, /) -> int:
-        return self._arrange(QRect(0, 0, arg__1, 0), move=False)
+        height = self._heights.get(arg__1)
+        if height is None:
+            height = self._heights[arg__1] = self._arrange(QRect(0, 0, arg__1, 0), move=False)
+        return height
 
     @override
     def setGeometry(self, arg__1: QRect, /) -> None:
@@ -56,11 +67,14 @@ class FlowLayout(QLayout):
 
     @override
     def minimumSize(self) -> QSize:
+        if self._least is not None:
+            return self._least
         size = QSize()
         for item in self._items:
             size = size.expandedTo(item.minimumSize())
         margins = self.contentsMargins()
-        return size + QSize(margins.left() + margins.right(), margins.top() + margins.bottom())
+        self._least = size + QSize(margins.left() + margins.right(), margins.top() + margins.bottom())
+        return self._least
 
     def _arrange(self, area: QRect, *, move: bool) -> int:
         margins = self.contentsMargins()
