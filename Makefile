@@ -52,7 +52,7 @@ unit: $(READY)
 	$(PY) -m pytest tests/unit
 
 bench: $(READY)
-	@for each in tests/benchmarks/bench_*.py; do $(PY) "$$each"; done
+	@for each in tests/benchmarks/bench_*.py tests/benchmarks/pool_peers.py; do $(PY) "$$each"; done
 
 pictures: $(READY)
 	$(PY) -m pgexplorer tour --pictures docs/pictures
@@ -63,7 +63,7 @@ format: $(READY)
 
 # Universal: one file for Linux, macOS and Windows, Python 3.11 to 3.14. It names no index.
 lock:
-	uv pip compile pyproject.toml --extra demo --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+	uv pip compile pyproject.toml --extra demo --extra dev --extra bench --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .import_linter_cache
