@@ -35,7 +35,7 @@ from pgexplorer.pool.stats import Histogram, PoolStats
 
 _IDLE_TRANSACTION = ext.TRANSACTION_STATUS_IDLE
 _GLANCE = 0.25  # seconds between two looks of a waiter at what nobody tells it: a dropped connection
-_BACK_OFF, _LONGEST_BACK_OFF = 0.1, 1.0  # seconds before connecting is tried again after it failed
+_BACK_OFF, _LONGEST_BACK_OFF = 0.05, 1.0  # seconds before connecting is tried again after it failed
 _RESET_TIMEOUT = 5.0  # seconds a rollback or DISCARD ALL on the way home may take
 _JITTER = 0.1  # of max_lifetime: connections opened together do not end together
 _RESETS = {"rollback", "discard", None}
@@ -217,7 +217,7 @@ class PgPool(ThreadedConnectionPool):
             held = now - slot.held_since
             self._holds.append(held)
             self._homecomings += 1
-            self.events.put(EventKind.CHECKED_IN, now, slot.number, slot.pid, slot.holder, slot.thread, "", held)
+            self.events.put(EventKind.CHECKED_IN, now, slot.number, slot.pid, slot.holder, slot.thread, "", 0.0)
             if slot.is_told:
                 slot.is_told = False
                 self.events.append(EventKind.CAME_BACK, slot=slot.number, pid=slot.pid, holder=slot.holder, took=held)
@@ -568,7 +568,7 @@ class PgPool(ThreadedConnectionPool):
         if not self._out:
             return text
         longest = min(self._out.values(), key=lambda slot: slot.held_since)
-        return f"{text}; longest held by {holders([longest.snapshot()])}"
+        return f"{text}; longest held: {holders([longest.snapshot()])}"
 
     def _stranger(self, conn: Any, key: Hashable | None, slot: Record | None) -> NotFromThisPool:
         if slot is not None and key is not None:
@@ -832,8 +832,13 @@ class PgPool(ThreadedConnectionPool):
             conn = self._open(slot)
         except BaseException:
             with self._lock:
-                self._not_grown()
-            return  # whoever waits reads why in the timeout, and looks again when the pause is over
+                pause = self._not_grown()
+            if pause:  # whoever waits reads why in the timeout
+                time.sleep(pause)
+                with self._lock:
+                    growth = self._growth()
+                self._grow(growth)
+            return
         with self._lock:
             self._growing -= 1
             self._failures, self._not_before = 0, 0.0
@@ -846,15 +851,20 @@ class PgPool(ThreadedConnectionPool):
             self._discard(slot, conn, "not needed any more")
         self._grow(growth)
 
-    def _not_grown(self) -> None:
-        """Pause, longer with each time, before connecting is tried again. Under the lock."""
+    def _not_grown(self) -> float:
+        """Return for how long to pause, longer with each time, before connecting is tried again. Under the lock.
+
+        0 for those that failed together with another: one of them tries again.
+        """
         now = _now()
         self._growing -= 1
         self._width = 1
-        if now >= self._not_before:  # those that were under way together failed together
-            pause = min(_LONGEST_BACK_OFF, _BACK_OFF * 2**self._failures)
-            self._failures = min(self._failures + 1, 10)
-            self._not_before = now + pause * (1 + random.random() / 4)
+        if now < self._not_before:
+            return 0.0
+        pause = min(_LONGEST_BACK_OFF, _BACK_OFF * 2**self._failures) * (1 + random.random() / 4)
+        self._failures = min(self._failures + 1, 10)
+        self._not_before = now + pause
+        return pause
 
     def tend(self, now: float) -> None:
         """Do what time asks for: close idle connections, tell of what is held long, free what was dropped.

@@ -24,6 +24,7 @@ STOCK_CLASSES: dict[str, type[AbstractConnectionPool]] = {
     "SimpleConnectionPool": SimpleConnectionPool,
     "ThreadedConnectionPool": ThreadedConnectionPool,
 }
+_NOTHING: Any = object()  # no argument was given: psycopg2's two classes differ in what they say to that
 _AFTER = {
     ext.TRANSACTION_STATUS_IDLE: SlotState.CHECKED_OUT,
     ext.TRANSACTION_STATUS_ACTIVE: SlotState.RUNNING,
@@ -143,8 +144,8 @@ class StockPool:
         self.events.append(EventKind.CHECKED_OUT, slot=record.number, pid=record.pid, holder=holder, took=got - asked)
         return conn
 
-    def putconn(self, conn: connection, key: Hashable | None = None, close: bool = False) -> None:
-        """Check *conn* in, as psycopg2's putconn does.
+    def putconn(self, conn: Any = _NOTHING, key: Hashable | None = None, close: bool = False) -> None:
+        """Check *conn* in, as psycopg2's putconn does; whether it may be left out is up to the class.
 
         Blocks for a rollback where a transaction is open. Raises PoolError for a connection that is not out, and
         OperationalError when the rollback fails: psycopg2 then keeps the slot.
@@ -158,7 +159,10 @@ class StockPool:
         began = time.monotonic()
         try:
             with self._turn:
-                self.raw.putconn(conn, key, close)
+                if conn is _NOTHING:
+                    self.raw.putconn(key=key, close=close)  # type: ignore[call-arg]
+                else:
+                    self.raw.putconn(conn, key, close)
         except Exception as error:
             kind = EventKind.REFUSED if isinstance(error, PoolError) else EventKind.RETURN_FAILED
             with self._lock:

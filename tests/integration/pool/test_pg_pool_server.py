@@ -471,12 +471,12 @@ def wait():
     try:
         pool.getconn(timeout=600)
     except Exception as error:
-        print(type(error).__name__, flush=True)
+        os.write(1, type(error).__name__.encode() + b"\\n")
 threads = [threading.Thread(target=wait, daemon={not closes}) for _ in range(3)]
 for thread in threads: thread.start()
 while pool.stats().waiting < 3: time.sleep(0.01)
 if {closes}: pool.closeall()
-print("end", flush=True)
+os.write(1, b"end\\n")
 """
     )
     assert done.returncode == 0, done.stderr
