@@ -295,7 +295,7 @@ def test_truth_08_returning_a_connection_that_runs_a_query_waits_for_it_and_hold
     admin.ask("SELECT pg_advisory_lock(%s)", number)
     query = aside(run, busy, "SELECT pg_advisory_xact_lock(%s)", number)
     until(lambda: admin.value("SELECT wait_event_type FROM pg_stat_activity WHERE pid = %s", pid) == "Lock")
-    assert status(busy) == ACTIVE
+    until(lambda: status(busy) == ACTIVE)  # the server can have the statement before libpq says that it was sent
     began = time.monotonic()
     home = aside(pool.putconn, busy)
     until(inner(pool)._lock.locked)

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import itertools
 import queue as queues
 import random
 import threading
@@ -213,17 +214,21 @@ def test_that_closing_tells_everybody_who_waits(fake_pool, fake):
 def test_that_the_race_of_giving_up_and_being_served_loses_no_connection(fake_pool, fake):
     """Holders give back just when the waiter's time is over; whichever wins, the connection is somewhere."""
     pool = fake_pool(1, 1, stacks=False)
-    rounds, served, gave_up = 150, [], []
+    served, gave_up = [], []
+    end = time.monotonic() + 15
 
     def work(number):
-        for _ in range(rounds):
+        for number_of_rounds in itertools.count():
+            enough = number_of_rounds >= 100 and min(len(served), len(gave_up)) > 20
+            if enough or time.monotonic() > end:
+                return
             try:
                 conn = pool.getconn(timeout=0.002)
             except PoolTimeout:
                 gave_up.append(number)
                 continue
             served.append(number)
-            late = random.random() / 1000
+            late = random.uniform(-0.001, 0.004)
             while (queue := pool.waiters()) and time.monotonic() < queue[0].deadline + late:
                 pass  # until the first of those who wait is about to give up
             pool.putconn(conn)
@@ -232,8 +237,7 @@ def test_that_the_race_of_giving_up_and_being_served_loses_no_connection(fake_po
     stats = balanced(pool, fake)
     assert (stats.idle, stats.used, stats.waiting) == (1, 0, 0)
     assert (stats.served, stats.timed_out) == (len(served), len(gave_up))
-    assert len(served) + len(gave_up) == 4 * rounds
-    assert min(len(served), len(gave_up)) > 20
+    assert min(len(served), len(gave_up)) > 0
     assert fake.connects == 1
 
 
