@@ -108,7 +108,6 @@ class Script:
         head = [
             "import getpass",
             "import os",
-            "import threading",
             "",
             "import psycopg2",
             *self.imports(),
