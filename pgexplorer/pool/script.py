@@ -43,6 +43,7 @@ class Script:
 
     def check_out_by_threads(self, names: Sequence[str], pids: Sequence[int]) -> None:
         """Write one check-out in each of several threads."""
+        self._import_threading()
         self._lines += [
             "taken = []",
             f"threads = [threading.Thread(target=lambda: taken.append(pool.getconn())) for _ in range({len(names)})]",
@@ -59,8 +60,7 @@ class Script:
 
     def return_later(self, name: str, after_s: float) -> None:
         """Write a return that a timer does."""
-        if "import threading" not in self._lines:
-            self._lines.append("import threading")
+        self._import_threading()
         self._lines.append(f"threading.Timer({after_s:g}, pool.putconn, ({name},)).start()")
 
     def check_in(self, name: str, error: BaseException | None = None) -> None:
@@ -119,6 +119,10 @@ class Script:
             "",
         ]
         return "\n".join([*head, *self._lines]) + "\n"
+
+    def _import_threading(self) -> None:
+        if "import threading" not in self._lines:
+            self._lines.append("import threading")
 
     def _call(self, call: str, error: BaseException | None) -> None:
         if error is None:
