@@ -291,9 +291,12 @@ def peers() -> list[Peer]:
     ]
 
 
-def _in_threads(count: int, work: Callable[[int], None]) -> float:
-    """Run *work* in *count* threads that begin together; return the seconds until the last ends."""
-    gate, errors = threading.Barrier(count + 1), list[BaseException]()
+def _in_threads(count: int, work: Callable[[int], None], begin: Callable[[], None] = lambda: None) -> float:
+    """Run *work* in *count* threads that begin together; return the seconds until the last ends.
+
+    *begin* is called once, when all threads are there: starting many of them takes a while.
+    """
+    gate, errors = threading.Barrier(count + 1, action=begin), list[BaseException]()
 
     def run(number: int) -> None:
         gate.wait()
@@ -318,7 +321,11 @@ def _in_threads(count: int, work: Callable[[int], None]) -> float:
 def _rate(threads: int, seconds: float, once: Callable[[int], object]) -> float:
     """Return how many times a second *once* is done by *threads* threads together."""
     counts = [0] * threads
-    until = time.perf_counter() + seconds
+    until = 0.0
+
+    def begin() -> None:
+        nonlocal until
+        until = time.perf_counter() + seconds
 
     def work(number: int) -> None:
         count, clock = 0, time.perf_counter
@@ -327,7 +334,7 @@ def _rate(threads: int, seconds: float, once: Callable[[int], object]) -> float:
             count += 1
         counts[number] = count
 
-    took = _in_threads(threads, work)
+    took = _in_threads(threads, work, begin)
     return sum(counts) / took
 
 
@@ -631,7 +638,11 @@ class Bench:
         get = pool.get if peer.waits else pool.patient(FAIR_LIMIT)
         counts, late = [0] * threads, [0] * threads
         waits: list[list[float]] = [[] for _ in range(threads)]
-        until = time.perf_counter() + self.plan.fair_seconds
+        until = 0.0
+
+        def begin() -> None:
+            nonlocal until
+            until = time.perf_counter() + self.plan.fair_seconds
 
         def work(number: int) -> None:
             clock = time.perf_counter
@@ -649,7 +660,7 @@ class Bench:
                 pool.put(conn)
 
         try:
-            _in_threads(threads, work)
+            _in_threads(threads, work, begin)
         finally:
             pool.close()
         mean = statistics.fmean(counts)
