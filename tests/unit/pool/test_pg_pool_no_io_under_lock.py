@@ -76,6 +76,22 @@ def test_that_a_hanging_rollback_keeps_nobody_from_returning_and_taking(fake_poo
     assert balanced(pool, fake).idle == 2
 
 
+def test_that_what_is_rolled_back_across_a_drain_or_a_close_is_not_kept(fake_pool, fake):
+    for order in (lambda pool: pool.drain(), lambda pool: pool.closeall()):
+        pool = fake_pool(1, 1)
+        conn = pool.getconn()
+        conn.cursor().execute("UPDATE")
+        gate = fake.on_rollback = Gate()
+        thread = threading.Thread(target=pool.putconn, args=(conn,), daemon=True)
+        thread.start()
+        assert gate.reached.wait(10)
+        order(pool)
+        gate.opened.set()
+        thread.join(10)
+        assert conn.closed
+        assert balanced(pool, fake).size == 0
+
+
 def test_that_a_hanging_close_keeps_nobody_from_returning_and_taking(fake_pool, fake):
     pool = fake_pool(2, 2)
     first, second = pool.getconn(), pool.getconn()
@@ -228,6 +244,31 @@ def test_that_failing_connects_are_tried_with_pauses_and_recover(fake_pool, fake
     assert (stats.used, stats.waiting, stats.failed) == (4, 0, len(fake.given) - fake.connects)
     failures = [event for event in pool.events.since(0)[0] if event.kind is EventKind.CONNECT_FAILED]
     assert {event.detail for event in failures} == {"connection refused"}
+
+
+def test_that_connects_that_fail_together_lengthen_the_pause_once(fake_pool, fake):
+    first, later = Gate(), Gate()
+
+    def on_connect(server):
+        if len(server.given) > 4:
+            later(server)
+            return
+        first(server)
+        raise psycopg2.OperationalError("connection refused")
+
+    fake.on_connect = on_connect
+    pool = fake_pool(0, 4, timeout=20)
+    pool._width = 4
+    callers = [Caller(pool) for _ in range(4)]
+    until(lambda: len(fake.given) == 4)
+    first.opened.set()
+    assert later.reached.wait(10)
+    until(lambda: pool.stats().failed == 4)
+    assert pool._failures == 1
+    later.opened.set()
+    for caller in callers:
+        caller.got()
+    assert pool._failures == 0
 
 
 def test_that_without_a_timeout_a_failing_connect_raises_its_own_error_and_frees_the_place(fake_pool, fake):

@@ -256,6 +256,20 @@ def test_that_a_hand_off_in_the_last_moment_is_taken_not_lost(fake_pool, monkeyp
     assert pool.stats().timed_out == 0
 
 
+def test_that_a_waiter_who_was_handed_a_dead_connection_is_the_first_again(fake_pool, fake):
+    pool = fake_pool(1, 1)
+    conn = pool.getconn()
+    first, second = queue(pool, 2)
+    fake.kill(conn.pid)
+    pool.putconn(conn)
+    assert first.got() is not conn
+    assert second.is_alive()
+    assert [waiter.holder for waiter in pool.waiters()] == ["caller 1"]
+    pool.putconn(first.got())
+    assert second.got() is first.got()
+    assert balanced(pool, fake).lost == 1
+
+
 def test_that_an_interrupted_waiter_leaves_the_queue(fake_pool, fake):
     """As Ctrl-C does: who is not there any more must not be handed a connection."""
     pool = fake_pool(1, 1)
