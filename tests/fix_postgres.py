@@ -56,14 +56,7 @@ def postgres(tmp_path_factory):
         except DemoUnavailable as missing:
             pytest.skip(str(missing))
         server = lease.server
-        profile = Profile(
-            name="tests",
-            host=server.host,
-            port=str(server.port),
-            dbname=server.dbname,
-            user=server.user,
-            password=server.password,
-        )
+        profile = replace(server.profile(), name="tests")
         admin = profile.parameters("side") | {"user": server.superuser, "password": server.superuser_password}
         psql = binaries.find().root / "bin" / "psql"
         try:

@@ -143,11 +143,11 @@ def create_database(profile: Profile) -> None:
     raise failed
 
 
-def connect_side(profile: Profile, timeout_s: int = 3) -> connection:
+def connect_side(profile: Profile, timeout_s: int = 3, **more: Any) -> connection:
     """Open a short-lived connection beside the pool, named pgexplorer/side. The caller closes it."""
     parameters = profile.parameters("side")
     parameters["connect_timeout"] = timeout_s
-    return psycopg2.connect(**parameters)
+    return psycopg2.connect(**parameters, **more)
 
 
 def _facts(conn: connection, total_s: float, deadline: float) -> Facts:

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import connection
 
+from pgexplorer.db.probe import connect_side
 from pgexplorer.db.profile import Profile
 
 _PATIENCE = 3.0  # seconds to wait for the side connection that another has open
@@ -30,9 +31,7 @@ class SideDoor:
         if not self._only.acquire(timeout=_PATIENCE):
             raise psycopg2.OperationalError("the one side connection is in use")
         try:
-            parameters = self._profile.parameters("side")
-            parameters["connect_timeout"] = timeout_s
-            conn: connection = psycopg2.connect(**parameters, connection_factory=self._counted())
+            conn = connect_side(self._profile, timeout_s, connection_factory=self._counted())
         except BaseException:
             self._only.release()
             raise
