@@ -185,6 +185,13 @@ def balanced(pool, server=None):
     return stats
 
 
+def past(pool, seconds=1):
+    """Let *seconds* pass for the idle connections of *pool*: what was seen alive just now is not looked at again."""
+    for slot in pool._idle:
+        slot.idle_since -= seconds
+        slot.seen_at -= seconds
+
+
 class Caller(threading.Thread):
     """Somebody who asks a pool for a connection in a thread of its own, and keeps it."""
 

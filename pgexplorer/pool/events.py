@@ -20,7 +20,11 @@ class EventKind(StrEnum):
     CONNECT_FAILED = "connect failed"
     RETURN_FAILED = "return failed"
     RUNNING = "running"
-    DONE = "done"
+    # A statement ended: detail is its text, took its duration.
+    DONE = "done"  # and no transaction is open
+    DONE_IN_TRANSACTION = "done, transaction open"
+    DONE_FAILED = "done, transaction failed"
+    SETTLED = "transaction ended"  # by commit or rollback, without a check-in
     LOST = "connection lost"
     LEAKED = "leaked"
     WAITING = "waiting"
@@ -45,8 +49,20 @@ class Event:
     took: float = 0.0  # seconds
 
 
+DETAIL = 200  # characters kept of a statement: the ring must not keep what is large
+
 # An event as it is written: plain values alone, so that Python's garbage collector need not look into it again.
 Raw = tuple[float, str, int, int, str, str, str, float]
+
+# What a statement left behind, by psycopg2's transaction status: idle, active (a COPY in parts), in transaction,
+# failed, unknown.
+DONE_BY_STATUS = (
+    EventKind.DONE.value,
+    EventKind.DONE.value,
+    EventKind.DONE_IN_TRANSACTION.value,
+    EventKind.DONE_FAILED.value,
+    EventKind.LOST.value,
+)
 
 _KINDS = {str.__str__(kind): kind for kind in EventKind}
 

@@ -1,17 +1,23 @@
 """A PgPool's connections and cursors: psycopg2's own, which know whether they are lent out, and to which lease."""
 
+import time
 from functools import cache
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import connection, cursor
+from psycopg2.extensions import TRANSACTION_STATUS_UNKNOWN, connection, cursor
 
+from pgexplorer.pool.events import DETAIL, DONE_BY_STATUS, EventKind
 from pgexplorer.pool.slot import SlotState
 
 _IDLE = "this connection is idle in its pool: check one out with getconn()"
 _ENDED = "this cursor belongs to an earlier lease of its connection"
 _CHECKED_OUT, _RUNNING = SlotState.CHECKED_OUT, SlotState.RUNNING  # looking them up takes longer than it seems
 
+
+_OPEN = {SlotState.IN_TRANSACTION, SlotState.FAILED_TRANSACTION}
+_SETTLED = EventKind.SETTLED.value
+_now = time.monotonic
 
 _cursor: Any = connection.cursor
 _execute: Any = cursor.execute
@@ -48,13 +54,13 @@ class LeasedConnection(connection):
         """Commit, as psycopg2 does."""
         slot = self._lent()
         connection.commit(self)
-        slot.state = _CHECKED_OUT
+        _settled(slot)
 
     def rollback(self) -> None:
         """Roll back, as psycopg2 does."""
         slot = self._lent()
         connection.rollback(self)
-        slot.state = _CHECKED_OUT
+        _settled(slot)
 
     def reset(self) -> None:
         """Reset the session, as psycopg2 does."""
@@ -103,6 +109,26 @@ _AFTER = (
 )
 
 
+def _settled(slot: Any) -> None:
+    """Note that the transaction ended, if there was one: psycopg2 sends nothing where there was none."""
+    if slot.state in _OPEN:
+        slot.state = _CHECKED_OUT
+        slot.state_since = slot.ok_at = slot.seen_at = now = _now()
+        slot.write((now, _SETTLED, slot.number, slot.pid, slot.holder, slot.thread, "", 0.0))
+
+
+def _ended(slot: Any, began: float, status: int) -> None:
+    """Note that the statement of *slot* ended and what it left behind, *status* in psycopg2's numbers."""
+    slot.state = _AFTER[status]
+    slot.state_since = now = _now()
+    if status != TRANSACTION_STATUS_UNKNOWN:
+        slot.ok_at = slot.seen_at = now  # an answer came
+    sql = slot.sql
+    if type(sql) is not str or len(sql) > DETAIL:
+        sql = (sql.decode(errors="replace") if isinstance(sql, bytes) else str(sql))[:DETAIL]
+    slot.write((now, DONE_BY_STATUS[status], slot.number, slot.pid, slot.holder, slot.thread, sql, now - began))
+
+
 class LeasedCursor(cursor):
     """A cursor that refuses to run inside a later lease of its connection, and tells the slot what runs."""
 
@@ -116,10 +142,11 @@ class LeasedCursor(cursor):
             slot = self._begin(query)  # it says why not
         slot.sql = query
         slot.state = _RUNNING
+        slot.state_since = began = _now()
         try:
             _execute(self, query, vars)  # LeasedCursor is the last before psycopg2's cursor in any class made of it
         finally:
-            slot.state = _AFTER[conn.get_transaction_status()]
+            _ended(slot, began, conn.get_transaction_status())
 
     def executemany(self, query: Any, vars_list: Any) -> None:
         """Run *query* for each of *vars_list*, as psycopg2 does."""
@@ -127,7 +154,7 @@ class LeasedCursor(cursor):
         try:
             super().executemany(query, vars_list)
         finally:
-            slot.state = _AFTER[self.connection.get_transaction_status()]
+            _ended(slot, slot.state_since, self.connection.get_transaction_status())
 
     def callproc(self, procname: Any, parameters: Any = None, /) -> Any:
         """Call a function, as psycopg2 does."""
@@ -135,7 +162,7 @@ class LeasedCursor(cursor):
         try:
             return super().callproc(procname) if parameters is None else super().callproc(procname, parameters)
         finally:
-            slot.state = _AFTER[self.connection.get_transaction_status()]
+            _ended(slot, slot.state_since, self.connection.get_transaction_status())
 
     def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
         """Run COPY, as psycopg2 does."""
@@ -143,7 +170,7 @@ class LeasedCursor(cursor):
         try:
             super().copy_expert(sql, file, size)
         finally:
-            slot.state = _AFTER[self.connection.get_transaction_status()]
+            _ended(slot, slot.state_since, self.connection.get_transaction_status())
 
     def copy_from(self, *args: Any, **kwargs: Any) -> None:
         """Run COPY FROM, as psycopg2 does."""
@@ -151,7 +178,7 @@ class LeasedCursor(cursor):
         try:
             super().copy_from(*args, **kwargs)
         finally:
-            slot.state = _AFTER[self.connection.get_transaction_status()]
+            _ended(slot, slot.state_since, self.connection.get_transaction_status())
 
     def copy_to(self, *args: Any, **kwargs: Any) -> None:
         """Run COPY TO, as psycopg2 does."""
@@ -159,7 +186,7 @@ class LeasedCursor(cursor):
         try:
             super().copy_to(*args, **kwargs)
         finally:
-            slot.state = _AFTER[self.connection.get_transaction_status()]
+            _ended(slot, slot.state_since, self.connection.get_transaction_status())
 
     def _begin(self, query: Any) -> Any:
         conn: Any = self.connection
@@ -168,6 +195,7 @@ class LeasedCursor(cursor):
             raise psycopg2.InterfaceError(_ENDED if conn.lease else _IDLE)
         slot.sql = query
         slot.state = _RUNNING
+        slot.state_since = _now()
         return slot
 
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -52,6 +52,23 @@ def poller(conn: Any) -> Callable[[], object]:
     polled = select.poll()
     polled.register(descriptor, select.POLLIN)
     return partial(polled.poll, 0)
+
+
+def look(conns: Iterable[Any]) -> dict[int, str]:
+    """Return by backend pid whether the socket of each connection is "open", "readable" or "closed". No round trip.
+
+    "readable": the server sent something that nobody has read yet: an answer under way, a notice, or a goodbye.
+    """
+    found: dict[int, str] = {}
+    for conn in conns:
+        pid, state = 0, "closed"
+        with contextlib.suppress(OSError, ValueError, psycopg2.Error):  # it may be closed meanwhile by its holder
+            pid = conn.info.backend_pid
+            if not conn.closed:
+                state = "readable" if _is_readable(conn.fileno()) else "open"
+        if pid:
+            found[pid] = state
+    return found
 
 
 def ask(conn: Any, sql: str) -> None:

@@ -7,14 +7,13 @@ lost; every count is exact at every moment.
 """
 
 import contextlib
-import heapq
 import os
 import random
 import threading
 import time
 import weakref
-from collections import OrderedDict, deque
 from collections.abc import Callable, Generator, Hashable, Sequence
+from functools import partial
 from typing import Any
 
 import psycopg2
@@ -22,33 +21,30 @@ from psycopg2 import extensions as ext
 from psycopg2.extensions import connection
 from psycopg2.pool import ThreadedConnectionPool
 
-from pgexplorer.pool.errors import NotFromThisPool, PoolClosed, PoolExhausted, PoolTimeout, TooManyWaiting, holders
-from pgexplorer.pool.events import EventKind, EventRing
+from pgexplorer.pool.books import LOST, POOL_ITSELF, SILENT, TOO_OLD, Books, checked_sizes, clock
+from pgexplorer.pool.ender import BackendEnder
+from pgexplorer.pool.errors import PoolClosed, PoolExhausted, PoolTimeout, TooManyWaiting
+from pgexplorer.pool.events import EventKind
 from pgexplorer.pool.keeper import Keeper
 from pgexplorer.pool.leased import Lease, LeasedConnection, leased_connection
 from pgexplorer.pool.link import ask, cut, poller
-from pgexplorer.pool.protocol import Insides
-from pgexplorer.pool.record import Record, Ref, Waiting, said, stack
-from pgexplorer.pool.slot import Slot, SlotState, Waiter
-from pgexplorer.pool.stats import Histogram, PoolStats
+from pgexplorer.pool.record import Record, Ref, Stack, Waiting, said, stack
+from pgexplorer.pool.slot import SlotState
 
 _IDLE_TRANSACTION = ext.TRANSACTION_STATUS_IDLE
 # Looking a member up in its enumeration takes longer than it seems: the two calls made most often take these.
 _IDLE, _CHECKED_OUT = SlotState.IDLE, SlotState.CHECKED_OUT
 _OUT_EVENT, _IN_EVENT = EventKind.CHECKED_OUT.value, EventKind.CHECKED_IN.value
+_FRESH = 0.001  # seconds for which a connection that was seen alive is not looked at again
 _GLANCE = 0.25  # seconds between two looks of a waiter at what nobody tells it: a dropped connection
-_BACK_OFF, _LONGEST_BACK_OFF = 0.05, 1.0  # seconds before connecting is tried again after it failed
 _RESET_TIMEOUT = 5.0  # seconds a rollback or DISCARD ALL on the way home may take
 _JITTER = 0.1  # of max_lifetime: connections opened together do not end together
 _RESETS = {"rollback", "discard", None}
-_POOL_ITSELF = -1  # the lease of a connection that the pool cleans or sets up
 _CLOSED = "connection pool is closed"
-_LOST, _SILENT, _TOO_OLD = "lost", "no answer", "drained or too old"  # what can be wrong with an idle connection
-_now = time.monotonic
 _current_thread, _ident = threading.current_thread, threading.get_ident
 
 
-class PgPool(ThreadedConnectionPool):
+class PgPool(Books, ThreadedConnectionPool):
     """A pool of psycopg2 connections for many threads.
 
     *minconn*, *maxconn*, *args* and *kwargs* are psycopg2's. Times are in seconds.
@@ -88,13 +84,14 @@ class PgPool(ThreadedConnectionPool):
         name: str = "",
         **kwargs: Any,
     ) -> None:
-        self.minconn, self.maxconn = _checked(minconn, maxconn)
+        self.minconn, self.maxconn = checked_sizes(minconn, maxconn)
         if reset not in _RESETS:
             raise ValueError(f'reset is "rollback", "discard" or None, not {reset!r}')
         self.timeout, self.max_waiting, self.reset = timeout, max_waiting, reset
         self.max_idle = max_idle  # None: as many as maxconn
         self.idle_timeout, self.max_lifetime = idle_timeout, max_lifetime
         self.ping_after, self.ping_timeout = ping_after, ping_timeout
+        self._fresh = _FRESH if ping_after is None else min(_FRESH, ping_after)
         self.leak_after, self.stacks, self.name = leak_after, stacks, name
         self._ring_size = events
         self._connect_with = connect
@@ -106,49 +103,26 @@ class PgPool(ThreadedConnectionPool):
             self._args, kwargs = args[:1], dict(zip(("cursor_factory",), args[2:], strict=False)) | kwargs
         self._kwargs = {**kwargs, "connection_factory": leased_connection(factory or connection)}
         self._start_anew()
-        began = _now()
+        began = clock()
         try:
             for _ in range(self.minconn):
                 with self._lock:
                     slot = self._reserve()
                 conn = self._open(slot)
                 with self._lock:
-                    self._to_idle(slot, conn, _now())
+                    self._to_idle(slot, conn, clock())
         except BaseException:
             self.closeall()
             raise
         _pools.add(self)
         self._keeper.start()
-        self.events.append(EventKind.POOL_OPENED, detail=type(self).__name__, took=_now() - began)
+        self.events.append(EventKind.POOL_OPENED, detail=type(self).__name__, took=clock() - began)
 
     def _start_anew(self) -> None:
-        """Begin with nothing: at the start, and in the child of a fork, which leaves the parent's connections alone."""
-        self._lock = threading.Lock()
-        self.events = EventRing(self._ring_size)
-        self._write = self.events.write
-        self.closed = False
-        self._slots: dict[int, Record] = {}
-        self._idle: list[Record] = []  # the last is handed out next
-        self._out: dict[int, Record] = {}  # by id(connection)
-        self._keyed: dict[Hashable, Record] = {}  # by a user's own key
-        self._queue: OrderedDict[Waiting, None] = OrderedDict()
-        self._dropped: deque[Ref] = deque()  # finalisers append here and do nothing else
-        self._free_numbers: list[int] = []
-        self._leases = 0  # given out so far: the number of the last
-        self._revoked = 0  # of those, the ones that the caller never saw
-        self._generation = 0
-        self._suspect_at = 0.0  # what was last known to live before this moment is asked before it is lent
-        self._opening = self._returning = 0
-        self._growing, self._width = 0, 1
-        self._failures, self._not_before = 0, 0.0
-        self._connect_error = ""
-        self._exhausted = self._opened = self._closed_count = 0
-        self._failed = self._timed_out = self._too_many = self._lost = 0
-        self._wait, self._hold, self._connecting = Histogram(), Histogram(), Histogram()
-        self._holds: list[float] = []  # counted into the histogram a thousand at a time
-        self._ending: deque[int] = deque()  # backends of connections that were cut
-        self._ending_one_at_a_time = threading.Lock()
+        super()._start_anew()
         self._keeper = Keeper(self)
+        kwargs = {name: value for name, value in self._kwargs.items() if name != "connection_factory"}
+        self._ender = BackendEnder(partial(self._connect_with, *self._args, **kwargs))
 
     # -- psycopg2's calls ---------------------------------------------------------------------------------------
 
@@ -158,70 +132,53 @@ class PgPool(ThreadedConnectionPool):
         With a *key* that is out already its connection is returned once more, as psycopg2 does. Raises PoolExhausted at
         once where the timeout is 0, else PoolTimeout or TooManyWaiting; PoolClosed; what connecting raises.
         """
-        wait = self.timeout if timeout is None else timeout
-        asked = _now()
-        waiter: Waiting | None = None
-        growth: Sequence[Record] = ()
-        thread, ident = _current_thread().name, _ident()
-        with self._lock:
-            if self._dropped:
-                self._reap()
-            if self.closed:
-                raise PoolClosed(_CLOSED)
-            if key is not None and (keyed := self._keyed.get(key)) is not None and (conn := keyed.ref()) is not None:
+        asked = clock()
+        slot: Record | None = None
+        conn: Any = None
+        thread = ""
+        if key is None:
+            with self._lock:
+                # Nothing in the way: what _get() does, in the shortest form. A call costs as much as a third of this.
+                if self._idle and not self._queue and not self._dropped and not self.closed:
+                    slot = self._idle.pop()
+                    conn = slot.conn
+                    slot.conn = None
+                    slot.phase = slot.state = _CHECKED_OUT
+                    slot.holder = holder
+                    slot.thread = thread = _current_thread().name
+                    slot.ident = _ident()
+                    slot.held_since = slot.state_since = asked
+                    slot.stack = ()
+                    slot.uses += 1
+                    slot.sql = ""
+                    slot.lease = conn.lease = self._leases = self._leases + 1
+                    conn.slot = slot
+                    self._out[id(conn)] = slot
+            if slot is not None and not (
+                conn.closed
+                or slot.generation != self._generation
+                or slot.ok_at < self._suspect_at
+                or asked >= slot.expires_at
+                or (asked - slot.seen_at > self._fresh and self._is_doubtful(slot, asked))
+            ):
+                if self.stacks:
+                    slot.stack = stack()
+                self._write((asked, _OUT_EVENT, slot.number, slot.pid, holder, thread, "", 0.0))
                 return conn
-            if self._idle and not self._queue:
-                slot = self._idle.pop()
-                conn = slot.conn
-                # _lend(), written out: a call costs as much as a third of what it does.
-                slot.phase = slot.state = _CHECKED_OUT
-                slot.holder = holder
-                slot.thread = thread
-                slot.ident = ident
-                slot.held_since = asked
-                slot.stack = ()
-                slot.uses += 1
-                slot.sql = ""
-                slot.lease = conn.lease = self._leases = self._leases + 1
-                conn.slot = slot
-                slot.conn = None
-                self._out[id(conn)] = slot
-                if key is not None:
-                    slot.key = key
-                    self._keyed[key] = slot
-            elif wait <= 0:
-                if len(self._slots) >= self.maxconn:
-                    self._exhausted += 1
-                    self.events.append(EventKind.EXHAUSTED, holder=holder)
-                    raise PoolExhausted(f"connection pool exhausted: {self._situation()}")
-                slot, conn = self._reserve(), None
-            else:
-                if self.max_waiting is not None and len(self._queue) >= self.max_waiting + self._room():
-                    self._too_many += 1
-                    raise TooManyWaiting(f"{len(self._queue)} wait already: {self._situation()}")
-                waiter = Waiting(holder, key, asked, asked + wait, stack() if self.stacks else ())
-                self._queue[waiter] = None
-                slot, conn, growth = None, None, self._growth()
-        if waiter is not None:
-            self.events.append(EventKind.WAITING, holder=holder)
-            self._grow(growth)
-            slot, conn = self._await(waiter)
-        assert slot is not None
-        if conn is None:
-            conn = self._opened_for(slot, key, holder, asked)
-        elif (  # _fault() looks closer
-            slot.poller()
-            or conn.closed
-            or slot.generation != self._generation
-            or slot.ok_at < self._suspect_at
-            or asked >= slot.expires_at
-            or ((after := self.ping_after) is not None and asked - slot.idle_since > after)
-        ) and (fault := self._fault(slot, conn, asked)):
-            slot, conn = self._instead(slot, conn, fault, key, holder, asked, asked + wait if wait > 0 else None)
-        if self.stacks:
-            slot.stack = waiter.stack if waiter is not None else stack()
+        wait = self.timeout if timeout is None else timeout
+        frames = stack() if self.stacks else ()
+        if slot is not None:
+            deadline = asked + wait if wait > 0 else None
+            slot, conn = self._sound(slot, conn, None, holder, asked, deadline, frames)
+        elif key is not None:
+            slot, conn = self._get_keyed(key, asked, wait, holder, frames)
+            if slot is None:
+                return conn
+        else:
+            slot, conn = self._get(None, asked, wait, holder, frames)
+        slot.stack = frames
         got = slot.held_since
-        self._write((got, _OUT_EVENT, slot.number, slot.pid, holder, thread, "", got - asked))
+        self._write((got, _OUT_EVENT, slot.number, slot.pid, holder, _current_thread().name, "", got - asked))
         return conn
 
     def putconn(self, conn: Any = None, key: Hashable | None = None, close: bool = False) -> None:
@@ -250,14 +207,14 @@ class PgPool(ThreadedConnectionPool):
                 and self.max_idle is None
                 and self.reset != "discard"
                 and not slot.is_told
-                and (now := _now()) < slot.expires_at
+                and (now := clock()) < slot.expires_at
             ):
                 del self._out[id(conn)]
                 self._holds.append(now - slot.held_since)
                 self._write((now, _IN_EVENT, slot.number, slot.pid, slot.holder, slot.thread, "", 0.0))
                 if len(self._holds) > 1000:
                     self._count()
-                slot.ok_at = slot.idle_since = now
+                slot.idle_since = now
                 conn.lease = 0
                 conn.slot = None
                 slot.conn = conn
@@ -268,7 +225,7 @@ class PgPool(ThreadedConnectionPool):
                 conn = slot.ref()
             if slot is None or conn is None or slot.ref() is not conn or (key is not None and slot.key != key):
                 raise self._stranger(conn, key, slot)
-            now = _now()
+            now = clock()
             self._take_back(slot, conn)
             held = now - slot.held_since
             self._holds.append(held)
@@ -293,9 +250,9 @@ class PgPool(ThreadedConnectionPool):
         finally:
             if not kept:
                 is_lost = conn.closed not in {0, 1} and status != ext.TRANSACTION_STATUS_ACTIVE  # psycopg2 says 2
-                self._discard(slot, conn, _LOST if is_lost else "returned to be closed" if close else "not kept")
+                self._discard(slot, conn, LOST if is_lost else "returned to be closed" if close else "not kept")
                 if status == ext.TRANSACTION_STATUS_ACTIVE:
-                    self._end_backend(slot.pid)
+                    self._ender.end(slot.pid)
                 with self._lock:
                     growth = self._growth()
                 self._grow(growth)
@@ -348,7 +305,7 @@ class PgPool(ThreadedConnectionPool):
 
         What is out above the new maximum is closed as it comes home. Raises ValueError for impossible sizes.
         """
-        minconn, maxconn = _checked(minconn, maxconn)
+        minconn, maxconn = checked_sizes(minconn, maxconn)
         with self._lock:
             self.minconn, self.maxconn = minconn, maxconn
             surplus: list[Record] = []
@@ -371,55 +328,6 @@ class PgPool(ThreadedConnectionPool):
         with self._lock:
             growth = self._growth()
         self._grow(growth)
-
-    def stats(self) -> PoolStats:
-        """Return the counts of this moment, exact."""
-        with self._lock:
-            if self._dropped:
-                self._reap()
-            self._count()
-            return PoolStats(
-                self.minconn,
-                self.maxconn,
-                idle=len(self._idle),
-                used=len(self._out),
-                opening=self._opening,
-                returning=self._returning,
-                waiting=len(self._queue),
-                served=self._leases - self._revoked,
-                exhausted=self._exhausted,
-                opened=self._opened,
-                closed=self._closed_count,
-                failed=self._failed,
-                wait_median=self._wait.percentile(50),
-                wait_longest=self._wait.longest,
-                hold_median=self._hold.percentile(50),
-                connect_median=self._connecting.percentile(50),
-                timed_out=self._timed_out,
-                too_many=self._too_many,
-                lost=self._lost,
-                is_closed=self.closed,
-            )
-
-    def slots(self) -> tuple[Slot, ...]:
-        """Return a snapshot of every connection, by number."""
-        with self._lock:
-            if self._dropped:
-                self._reap()
-            return tuple(self._slots[number].snapshot() for number in sorted(self._slots))
-
-    def waiters(self) -> tuple[Waiter, ...]:
-        """Return who waits, in the order in which they are served."""
-        with self._lock:
-            out = sorted(self._out.values(), key=lambda slot: slot.held_since)
-            waiting: list[Waiter] = []
-            for place, waiter in enumerate(self._queue):
-                held = out[place % len(out)] if out else None
-                blame = f"#{held.number} {held.holder or held.thread}" if held is not None else "a new connection"
-                mine = tuple(slot.number for slot in out if slot.ident == waiter.ident)
-                frames, asked, until = said(waiter.stack), waiter.asked, waiter.deadline
-                waiting.append(Waiter(place + 1, waiter.holder, waiter.thread, asked, until, blame, mine, frames))
-            return tuple(waiting)
 
     # -- what the rest of the program asks of any pool ----------------------------------------------------------
 
@@ -444,193 +352,100 @@ class PgPool(ThreadedConnectionPool):
             if conn is not None:
                 cut(conn)
 
-    def insides(self) -> Insides:
-        """Return psycopg2's view of this pool: _pool, _used and _rused."""
+    # -- getting a connection, whatever is in the way ------------------------------------------------------------
+
+    def _get(self, key: Hashable | None, asked: float, wait: float, holder: str, frames: Stack) -> tuple[Record, Any]:
+        """Return what getconn() gets, checked: idle, opened, or waited for. Raises what getconn() raises."""
+        waiter: Waiting | None = None
+        growth: Sequence[Record] = ()
+        deadline = asked + wait if wait > 0 else None
+        conn: Any = None
         with self._lock:
-            idle = [slot.pid for slot in self._idle]
-            used = [(repr(slot.key) if slot.key is not None else str(slot.lease), slot) for slot in self._out.values()]
-            return Insides(
-                tuple(str(pid) for pid in idle),
-                tuple((key, str(slot.pid)) for key, slot in used),
-                tuple((str(slot.pid), key) for key, slot in used),
-                self.closed,
-            )
+            if self._dropped:
+                self._reap()
+            if self.closed:
+                raise PoolClosed(_CLOSED)
+            if self._idle and not self._queue:
+                slot = self._idle.pop()
+                conn = slot.conn
+                self._lend(slot, conn, key, holder, _current_thread().name, _ident(), asked, asked)
+            elif deadline is None:
+                if len(self._slots) >= self.maxconn:
+                    self._exhausted += 1
+                    self.events.append(EventKind.EXHAUSTED, holder=holder)
+                    raise PoolExhausted(f"connection pool exhausted: {self._situation()}")
+                slot = self._reserve()
+            else:
+                if self.max_waiting is not None and len(self._queue) >= self.max_waiting + self._room():
+                    self._too_many += 1
+                    raise TooManyWaiting(f"{len(self._queue)} wait already: {self._situation()}")
+                waiter = Waiting(holder, key, asked, deadline, frames)
+                self._queue[waiter] = None
+                slot, growth = None, self._growth()
+        if waiter is not None:
+            self.events.append(EventKind.WAITING, holder=holder)
+            self._grow(growth)
+            slot, conn = self._await(waiter)
+        assert slot is not None
+        if conn is None:
+            return slot, self._opened_for(slot, key, holder, asked)
+        return self._sound(slot, conn, key, holder, asked, deadline, frames)
 
-    @property
-    def _pool(self) -> list[Any]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """psycopg2's list of idle connections, made when somebody looks."""
-        return [slot.conn for slot in self._idle]
+    def _get_keyed(
+        self, key: Hashable, asked: float, wait: float, holder: str, frames: Stack
+    ) -> tuple[Record | None, Any]:
+        """Return what getconn() gets for *key*; no record where its connection is out already and is shared.
 
-    @property
-    def _used(self) -> dict[Hashable, Any]:
-        """A record stands for the key where the user named none: it meets no user's key."""
-        return {slot if slot.key is None else slot.key: slot.ref() for slot in self._out.values()}
+        Two threads that ask for the same key at once get the same connection: the second waits for the first.
+        """
+        while True:
+            with self._lock:
+                if self._dropped:
+                    self._reap()
+                if self.closed:
+                    raise PoolClosed(_CLOSED)
+                if (keyed := self._keyed.get(key)) is not None and (conn := keyed.ref()) is not None:
+                    return None, conn
+                first = self._asking.get(key)
+                if first is None:
+                    mine = self._asking[key] = threading.Event()
+                    break
+            rest = asked + wait - clock()
+            # psycopg2's callers wait for somebody else's connect too, under the lock.
+            if not first.wait(rest if wait > 0 else None):
+                with self._lock:
+                    self._timed_out += 1
+                    words = f"no connection within {wait:.3g} s: {self._situation()}"
+                self.events.append(EventKind.TIMED_OUT, holder=holder, took=clock() - asked)
+                raise PoolTimeout(words)
+        try:
+            return self._get(key, asked, wait, holder, frames)
+        finally:
+            with self._lock:
+                del self._asking[key]
+            mine.set()
 
-    @property
-    def _rused(self) -> dict[int, Hashable]:
-        return {where: slot if slot.key is None else slot.key for where, slot in self._out.items()}
+    def _is_doubtful(self, slot: Record, now: float) -> bool:
+        """Look at the socket, which lets go of the interpreter: whether _fault() should look closer."""
+        if slot.poller() or ((after := self.ping_after) is not None and now - slot.idle_since > after):
+            return True
+        slot.seen_at = now
+        return False
 
-    # -- under the lock: no I/O, nothing that waits -------------------------------------------------------------
-
-    def _reserve(self) -> Record:
-        """Take a place for a connection that will be opened."""
-        number = heapq.heappop(self._free_numbers) if self._free_numbers else len(self._slots) + 1
-        slot = self._slots[number] = Record(number, self._generation)
-        self._opening += 1
-        return slot
-
-    def _lend(
+    def _sound(
         self,
         slot: Record,
         conn: Any,
         key: Hashable | None,
         holder: str,
-        thread: str,
-        ident: int | None,
         asked: float,
-        now: float,
-    ) -> None:
-        slot.phase = SlotState.CHECKED_OUT
-        slot.state = SlotState.CHECKED_OUT
-        slot.key, slot.holder, slot.thread, slot.ident, slot.held_since = key, holder, thread, ident, now
-        slot.stack = ()
-        slot.uses += 1
-        slot.sql = ""
-        slot.lease = conn.lease = self._leases = self._leases + 1
-        conn.slot = slot
-        slot.conn = None  # from here on the pool refers weakly to it
-        self._out[id(conn)] = slot
-        if key is not None:
-            self._keyed[key] = slot
-        self._wait.record(now - asked)
-
-    def _take_back(self, slot: Record, conn: Any) -> None:
-        """Undo _lend()."""
-        del self._out[id(conn)]
-        if slot.key is not None:
-            if self._keyed.get(slot.key) is slot:
-                del self._keyed[slot.key]
-            slot.key = None
-
-    def _to_idle(self, slot: Record, conn: Any, now: float) -> bool:
-        """Hand *slot*, whose connection is clean, to the longest waiter, or keep it idle; False: there is no room."""
-        if len(self._slots) > self.maxconn:
-            return False
-        if not self._queue and len(self._idle) >= (
-            self.maxconn if self.max_idle is None else max(self.max_idle, self.minconn)
-        ):
-            return False
-        if slot.phase is SlotState.OPENING:
-            self._opening -= 1
-        elif slot.phase is SlotState.RETURNING:
-            self._returning -= 1
-        slot.ok_at = slot.idle_since = now
-        if self._queue:
-            self._hand(slot, conn, self._queue.popitem(last=False)[0], now)
-            return True
-        conn.lease = 0
-        conn.slot = None  # no circle: a pool that is forgotten lets go of its connections at once
-        slot.conn = conn
-        slot.phase = SlotState.IDLE
-        self._idle.append(slot)
-        return True
-
-    def _hand(self, slot: Record, conn: Any, waiter: Waiting, now: float) -> None:
-        self._lend(slot, conn, waiter.key, waiter.holder, waiter.thread, waiter.ident, waiter.asked, now)
-        slot.stack = waiter.stack
-        waiter.slot, waiter.conn = slot, conn
-        waiter.gate.release()
-
-    def _home(self, slot: Record, conn: Any) -> bool:
-        """Keep *slot*, which was cleaned, or hand it on; False: it is not wanted any more. Takes the lock."""
-        with self._lock:
-            return not self.closed and slot.generation == self._generation and self._to_idle(slot, conn, _now())
-
-    def _set_aside(self, slots: Sequence[Record], conn: Any = None) -> None:
-        """Take *slots* out of use, until they are cleaned or closed."""
-        for slot in slots:
-            slot.phase = SlotState.RETURNING
-            (conn or slot.conn).lease = _POOL_ITSELF
-        self._returning += len(slots)
-
-    def _room(self) -> int:
-        """Return how many of those who wait are served by a connection that is being opened, or may be."""
-        return max(0, self.maxconn - len(self._slots)) + self._growing
-
-    def _retire(self, slot: Record, why: str) -> None:
-        """Free the place of *slot*, whose connection was closed."""
-        slot.conn = None
-        self._forget(slot)
-        if slot.phase is SlotState.OPENING:
-            self._opening -= 1
-        else:
-            self._returning -= 1
-        self._closed_count += 1
-        if why in {_LOST, _SILENT}:
-            self._lost += 1
-            self.events.append(EventKind.LOST, slot=slot.number, pid=slot.pid, holder=slot.holder, detail=why)
-        self.events.append(EventKind.CLOSED, slot=slot.number, pid=slot.pid, detail=why)
-
-    def _forget(self, slot: Record) -> None:
-        if self._slots.get(slot.number) is slot:
-            del self._slots[slot.number]
-            heapq.heappush(self._free_numbers, slot.number)
-
-    def _reap(self) -> None:
-        """Take back the slots of connections whose last reference was lost while they were out."""
-        while self._dropped:
-            ref = self._dropped.popleft()
-            slot = self._out.get(ref.where)
-            if slot is None or slot.ref is not ref:
-                continue
-            del self._out[ref.where]
-            if slot.key is not None and self._keyed.get(slot.key) is slot:
-                del self._keyed[slot.key]
-            self._forget(slot)
-            self._lost += 1
-            self._closed_count += 1
-            detail = "\n".join(said(slot.stack)) or "dropped without being returned"
-            self.events.append(
-                EventKind.DROPPED, slot=slot.number, pid=slot.pid, holder=slot.holder, detail=detail, thread=slot.thread
-            )
-
-    def _growth(self, extra: int = 0) -> list[Record]:
-        """Reserve the places of connections to open for those who wait: one, then two, four, … at a time.
-
-        *extra* may be opened whatever is under way.
-        """
-        grown: list[Record] = []
-        if self.closed or _now() < self._not_before:
-            return grown
-        width = min(max(self._width, self._growing + extra), len(self._queue))
-        while self._growing < width and len(self._slots) < self.maxconn:
-            self._growing += 1
-            grown.append(self._reserve())
-        return grown
-
-    def _homecomings(self) -> int:
-        """Return how many connections came home, or were dropped, so far."""
-        return self._leases - self._revoked - len(self._out)
-
-    def _count(self) -> None:
-        self._hold.record_all(self._holds)
-        self._wait.record_zeros(self._leases - self._wait.count)  # who was served at once is not counted one by one
-        self.events.trim()
-
-    def _situation(self) -> str:
-        named = f'pool "{self.name}"' if self.name else "pool"
-        text = f"{named} of {self.maxconn}, {len(self._out)} in use, {len(self._queue)} waiting"
-        if not self._out:
-            return text
-        longest = min(self._out.values(), key=lambda slot: slot.held_since)
-        return f"{text}; longest held: {holders([longest.snapshot()])}"
-
-    def _stranger(self, conn: Any, key: Hashable | None, slot: Record | None) -> NotFromThisPool:
-        if slot is not None and key is not None:
-            return NotFromThisPool(f"trying to put a connection back with key {key!r} that is out with {slot.key!r}")
-        mine = conn is not None and any(each.ref is not None and each.ref() is conn for each in self._slots.values())
-        why = "it was returned before" if mine else "it is not out of this pool"
-        return NotFromThisPool(f"trying to put unkeyed connection: {why}")
+        deadline: float | None,
+        frames: Stack,
+    ) -> tuple[Record, Any]:
+        """Return *conn* if nothing is wrong with it, else another that is lent in its place."""
+        if fault := self._fault(slot, conn, clock()):
+            return self._instead(slot, conn, fault, key, holder, asked, deadline, frames)
+        return slot, conn
 
     # -- outside the lock: all the I/O --------------------------------------------------------------------------
 
@@ -644,7 +459,7 @@ class PgPool(ThreadedConnectionPool):
                     if self._dropped:
                         self._reap()
                     growth = self._growth()
-                    over = waiter in self._queue and _now() >= waiter.deadline
+                    over = waiter in self._queue and clock() >= waiter.deadline
                     if over:
                         del self._queue[waiter]
                         self._timed_out += 1
@@ -653,7 +468,7 @@ class PgPool(ThreadedConnectionPool):
                             words = f"{words}; connecting fails: {self._connect_error}"
                 self._grow(growth)
                 if over:
-                    self.events.append(EventKind.TIMED_OUT, holder=waiter.holder, took=_now() - waiter.asked)
+                    self.events.append(EventKind.TIMED_OUT, holder=waiter.holder, took=clock() - waiter.asked)
                     raise PoolTimeout(words)
         except PoolTimeout:
             raise
@@ -671,13 +486,13 @@ class PgPool(ThreadedConnectionPool):
 
     def _glance(self, deadline: float) -> float:
         """Return for how long somebody waits before looking for what nobody tells: a drop, the end of a pause."""
-        now = _now()
+        now = clock()
         pause = self._not_before - now
         return max(0.0, min(_GLANCE, deadline - now, pause if pause > 0 else _GLANCE))
 
     def _open(self, slot: Record) -> Any:
         """Open the connection of a reserved place. Raises what connecting raises; the place is then free again."""
-        began = _now()
+        began = clock()
         try:
             conn = self._connect_with(*self._args, **self._kwargs)
             if self._configure is not None:
@@ -692,12 +507,12 @@ class PgPool(ThreadedConnectionPool):
                 self._opening -= 1
                 self._failed += 1
                 self._connect_error = words
-            self.events.append(EventKind.CONNECT_FAILED, slot=slot.number, detail=words, took=_now() - began)
+            self.events.append(EventKind.CONNECT_FAILED, slot=slot.number, detail=words, took=clock() - began)
             raise
-        now = _now()
+        now = clock()
         slot.ref = ref = Ref(conn, self._dropped.append)
         ref.where = id(conn)
-        slot.opened_at = slot.ok_at = slot.idle_since = now
+        slot.opened_at = slot.ok_at = slot.seen_at = slot.idle_since = now
         life = self.max_lifetime
         slot.expires_at = now + life * (1 - _JITTER * random.random()) if life else float("inf")
         with self._lock:
@@ -711,7 +526,7 @@ class PgPool(ThreadedConnectionPool):
 
     def _configured(self, slot: Record, conn: Any) -> None:
         assert self._configure is not None
-        conn.lease, conn.slot = _POOL_ITSELF, slot
+        conn.lease, conn.slot = POOL_ITSELF, slot
         try:
             self._configure(conn)
             if conn.get_transaction_status() != _IDLE_TRANSACTION:
@@ -723,9 +538,9 @@ class PgPool(ThreadedConnectionPool):
     def _fault(self, slot: Record, conn: Any, now: float) -> str:
         """Return what is wrong with *conn*, or "": a look at the socket, a question where that is not enough."""
         if conn.closed:
-            return _LOST
+            return LOST
         if slot.generation != self._generation or now >= slot.expires_at:
-            return _TOO_OLD
+            return TOO_OLD
         if slot.poller():
             try:
                 conn.poll()  # a notice or a goodbye
@@ -734,24 +549,25 @@ class PgPool(ThreadedConnectionPool):
             except psycopg2.Error:
                 pass
             if conn.closed:
-                self._suspect_at = _now()
-                return _LOST
+                self._suspect_at = clock()
+                return LOST
         idle = now - slot.idle_since
         if slot.ok_at < self._suspect_at or (self.ping_after is not None and idle > self.ping_after):
             return self._pinged(slot, conn)
         return ""
 
     def _pinged(self, slot: Record, conn: Any) -> str:
-        before, began = getattr(conn, "autocommit", True), _now()
+        before, began = getattr(conn, "autocommit", True), clock()
         try:
             with self._keeper.guard(conn, self.ping_timeout, prompt=True):
                 conn.autocommit = True
                 ask(conn, "SELECT 1")
                 conn.autocommit = before
         except psycopg2.Error:
-            self._suspect_at = now = _now()
-            return _SILENT if now - began >= self.ping_timeout else _LOST
-        slot.sql, slot.state, slot.ok_at = "", SlotState.CHECKED_OUT, _now()
+            self._suspect_at = now = clock()
+            return SILENT if now - began >= self.ping_timeout else LOST
+        slot.sql, slot.state = "", SlotState.CHECKED_OUT
+        slot.ok_at = slot.seen_at = clock()
         return ""
 
     def _opened_for(self, slot: Record, key: Hashable | None, holder: str, asked: float) -> Any:
@@ -761,7 +577,7 @@ class PgPool(ThreadedConnectionPool):
             if not self.closed:
                 self._opening -= 1
                 me = threading.current_thread()
-                self._lend(slot, conn, key, holder, me.name, me.ident, asked, _now())
+                self._lend(slot, conn, key, holder, me.name, me.ident, asked, clock())
                 return conn
         self._discard(slot, conn, "the pool was closed")
         raise PoolClosed(_CLOSED)
@@ -775,6 +591,7 @@ class PgPool(ThreadedConnectionPool):
         holder: str,
         asked: float,
         deadline: float | None,
+        frames: Stack,
     ) -> tuple[Record, Any]:
         """Lend another connection instead of *conn*, which has a *fault*: an idle one, or one that is opened.
 
@@ -792,13 +609,13 @@ class PgPool(ThreadedConnectionPool):
                 self._retire(slot, fault)
                 if self.closed:
                     raise PoolClosed(_CLOSED)
-                if self._idle and not self._queue and fault != _SILENT:  # where one is silent the others may be
+                if self._idle and not self._queue and fault != SILENT:  # where one is silent the others may be
                     slot = self._idle.pop()
                     conn = slot.conn
                     me = threading.current_thread()
-                    self._lend(slot, conn, key, holder, me.name, me.ident, asked, _now())
+                    self._lend(slot, conn, key, holder, me.name, me.ident, asked, clock())
                 elif deadline is not None:
-                    waiter = Waiting(holder, key, asked, deadline, stack() if self.stacks else ())
+                    waiter = Waiting(holder, key, asked, deadline, frames)
                     self._queue[waiter] = None
                     self._queue.move_to_end(waiter, last=False)
                     growth = self._growth(extra=1)
@@ -812,7 +629,7 @@ class PgPool(ThreadedConnectionPool):
                 slot, conn = self._await(waiter)
             if conn is None:
                 return slot, self._opened_for(slot, key, holder, asked)
-            fault = self._fault(slot, conn, _now())
+            fault = self._fault(slot, conn, clock())
         return slot, conn
 
     def _cleaned(self, slot: Record, conn: Any, status: int) -> bool:
@@ -820,7 +637,7 @@ class PgPool(ThreadedConnectionPool):
         if status == ext.TRANSACTION_STATUS_ACTIVE:
             return False  # it was cut
         if status == ext.TRANSACTION_STATUS_UNKNOWN:
-            self._suspect_at = _now()  # its link broke in somebody's hands: that of others may have too
+            self._suspect_at = clock()  # its link broke in somebody's hands: that of others may have too
             return False
         try:
             with self._keeper.guard(conn, _RESET_TIMEOUT, prompt=False):
@@ -829,12 +646,13 @@ class PgPool(ThreadedConnectionPool):
                     if conn.get_transaction_status() != _IDLE_TRANSACTION:
                         # In autocommit mode psycopg2 sends no ROLLBACK for a BEGIN that the user typed.
                         ask(conn, "ROLLBACK")
+                    slot.ok_at = slot.seen_at = clock()
                 if self.reset == "discard":
                     conn.reset()
                     if self._configure is not None:
                         self._configured(slot, conn)
         except Exception as error:
-            self._suspect_at = _now()
+            self._suspect_at = clock()
             with self._lock:
                 self._failed += 1
             detail = str(error).strip().partition("\n")[0]
@@ -847,27 +665,6 @@ class PgPool(ThreadedConnectionPool):
         _close(conn)
         with self._lock:
             self._retire(slot, why)
-
-    def _end_backend(self, pid: int) -> None:
-        """End the server's side of a connection that was cut in mid-statement, which else runs on to its end.
-
-        From a short-lived connection of a thread of its own, for nobody waits for it.
-        """
-        if pid:
-            self._ending.append(pid)
-            with contextlib.suppress(RuntimeError):  # no more threads: the statement ends by itself
-                threading.Thread(target=self._end_backends, name="pool ends backends", daemon=True).start()
-
-    def _end_backends(self) -> None:
-        with contextlib.suppress(psycopg2.Error, IndexError), self._ending_one_at_a_time:
-            pids = [self._ending.popleft()]
-            while self._ending:
-                pids.append(self._ending.popleft())
-            kwargs = {name: value for name, value in self._kwargs.items() if name != "connection_factory"}
-            with contextlib.closing(self._connect_with(*self._args, **kwargs)) as side:
-                side.autocommit = True
-                with side.cursor() as cursor:
-                    cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", (pids,))
 
     def _grow(self, slots: Sequence[Record]) -> None:
         for slot in slots:
@@ -900,26 +697,11 @@ class PgPool(ThreadedConnectionPool):
             # Where connections came home while this one was opened, the holds are short: one at a time is enough.
             came_home = self._homecomings() != homecomings
             self._width = 1 if came_home else min(self._width * 2, self.maxconn)
-            kept = not self.closed and self._to_idle(slot, conn, _now())
+            kept = not self.closed and self._to_idle(slot, conn, clock())
             growth = self._growth()
         if not kept:
             self._discard(slot, conn, "not needed any more")
         self._grow(growth)
-
-    def _not_grown(self) -> float:
-        """Return for how long to pause, longer with each time, before connecting is tried again. Under the lock.
-
-        0 for those that failed together with another: one of them tries again.
-        """
-        now = _now()
-        self._growing -= 1
-        self._width = 1
-        if now < self._not_before:
-            return 0.0
-        pause = min(_LONGEST_BACK_OFF, _BACK_OFF * 2**self._failures) * (1 + random.random() / 4)
-        self._failures = min(self._failures + 1, 10)
-        self._not_before = now + pause
-        return pause
 
     def tend(self, now: float) -> None:
         """Do what time asks for: close idle connections, tell of what is held long, free what was dropped.
@@ -944,6 +726,7 @@ class PgPool(ThreadedConnectionPool):
                 detail = "\n".join(said(slot.stack))
                 self.events.put(EventKind.HELD_LONG, now, slot.number, slot.pid, slot.holder, slot.thread, detail, held)
             growth = self._growth()
+            self.events.trim()  # a long hold may have run many statements
         self._grow(growth)
         for slot in old:
             self._discard(slot, slot.conn, "idle for long, or too old")
@@ -960,13 +743,6 @@ def _in_the_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_the_child)
-
-
-def _checked(minconn: int, maxconn: int) -> tuple[int, int]:
-    minconn, maxconn = int(minconn), int(maxconn)
-    if maxconn < 1 or not 0 <= minconn <= maxconn:
-        raise ValueError(f"a pool needs 0 <= minconn <= maxconn and maxconn >= 1, not {minconn} and {maxconn}")
-    return minconn, maxconn
 
 
 def _close(conn: Any) -> None:

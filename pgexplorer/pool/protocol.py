@@ -9,7 +9,7 @@ from psycopg2.extensions import connection
 
 from pgexplorer.pool.events import EventRing
 from pgexplorer.pool.slot import Slot, Waiter
-from pgexplorer.pool.stats import PoolStats
+from pgexplorer.pool.stats import Histograms, PoolStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,14 @@ class Pool(Protocol):
 
     def stats(self) -> PoolStats:
         """Return the counts of this moment."""
+        ...
+
+    def histograms(self) -> Histograms:
+        """Return copies of how the times are spread. With psycopg2's pools a connect is a getconn() that connected."""
+        ...
+
+    def links(self) -> dict[int, str]:
+        """Return by backend pid what the socket says now: "open", "readable" or "closed". Asks nobody."""
         ...
 
     def insides(self) -> Insides:

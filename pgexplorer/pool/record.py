@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable
 from types import CodeType
 from typing import Any
 
+from pgexplorer.pool.events import Raw
 from pgexplorer.pool.slot import Slot, SlotState
 
 _FRAMES = (None,) * 12  # as many frames are kept of a holder's stack
@@ -75,14 +76,18 @@ class Record:
         "pid",
         "poller",
         "ref",
+        "seen_at",
         "sql",
         "stack",
         "state",
+        "state_since",
         "thread",
         "uses",
+        "write",
     )
 
-    def __init__(self, number: int, generation: int) -> None:
+    def __init__(self, number: int, generation: int, write: Callable[[Raw], object]) -> None:
+        self.write = write  # an event
         self.number = number
         self.generation = generation
         self.conn: Any = None  # strong while it is idle, else None
@@ -97,7 +102,8 @@ class Record:
         self.stack: Stack = ()
         self.sql: Any = ""
         self.lease = self.uses = 0
-        self.held_since = self.idle_since = self.ok_at = self.opened_at = self.expires_at = 0.0
+        self.held_since = self.state_since = self.idle_since = self.opened_at = self.expires_at = 0.0
+        self.ok_at = self.seen_at = 0.0  # when the server answered last; when that or its quiet socket was seen last
         self.is_told = False  # that it is held long
 
     def snapshot(self) -> Slot:
@@ -111,7 +117,7 @@ class Record:
             self.holder if out else "",
             self.thread if out else "",
             self.held_since if out else 0.0,
-            self.held_since if out else self.idle_since,
+            self.state_since if out else self.idle_since,
             self.uses,
             sql,
             False,

@@ -51,6 +51,24 @@ class Histogram:
         self._counts[0] += count
         self.count += count
 
+    def copy(self) -> "Histogram":
+        """Return it as it is now."""
+        copied = Histogram()
+        copied._counts = self._counts.copy()
+        copied.count, copied.total, copied.longest = self.count, self.total, self.longest
+        return copied
+
+    def buckets(self) -> list[tuple[float, int]]:
+        """Return (upper edge in seconds, count) from the first bucket that holds something to the last."""
+        filled = [index for index, count in enumerate(self._counts) if count]
+        if not filled:
+            return []
+        first, last = filled[0], filled[-1]
+        return [
+            (_SMALLEST * 2 ** ((index + 1) / _BUCKETS_PER_DOUBLING), self._counts[index])
+            for index in range(first, last + 1)
+        ]
+
     def percentile(self, percent: float) -> float:
         """Return the seconds that *percent* of 100 recorded times do not exceed; 0 when there are none."""
         wanted = self.count * percent / 100
@@ -61,6 +79,15 @@ class Histogram:
                 middle = _SMALLEST * 2 ** ((index + 0.5) / _BUCKETS_PER_DOUBLING)
                 return min(middle, self.longest)
         return self.longest
+
+
+@dataclass(frozen=True, slots=True)
+class Histograms:
+    """How long it took to get a connection, how long it was held, and how long connecting took."""
+
+    wait: Histogram
+    hold: Histogram
+    connect: Histogram
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +131,5 @@ class Counters:
     closed: int = 0
     failed: int = 0
     wait: Histogram = field(default_factory=Histogram)
+    hold: Histogram = field(default_factory=Histogram)
+    connect: Histogram = field(default_factory=Histogram)

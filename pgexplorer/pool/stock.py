@@ -13,11 +13,11 @@ from psycopg2 import extensions as ext
 from psycopg2.extensions import connection
 from psycopg2.pool import AbstractConnectionPool, PoolError, SimpleConnectionPool, ThreadedConnectionPool
 
-from pgexplorer.pool.events import EventKind, EventRing
-from pgexplorer.pool.link import cut
+from pgexplorer.pool.events import DETAIL, DONE_BY_STATUS, EventKind, EventRing
+from pgexplorer.pool.link import cut, look
 from pgexplorer.pool.protocol import Insides
 from pgexplorer.pool.slot import Slot, SlotState, Waiter
-from pgexplorer.pool.stats import Counters, PoolStats
+from pgexplorer.pool.stats import Counters, Histograms, PoolStats
 
 EXHAUSTED = "connection pool exhausted"  # psycopg2's text, an English constant in its source
 STOCK_CLASSES: dict[str, type[AbstractConnectionPool]] = {
@@ -133,8 +133,11 @@ class StockPool:
             self.events.append(kind, holder=holder, detail=_first_line(error), took=time.monotonic() - asked)
             raise
         got = time.monotonic()
+        connected = self._record(conn) is None
         record = self._see(conn)
         with self._lock:
+            if connected:
+                self._counters.connect.record(got - asked)
             record.holder, record.thread = holder, threading.current_thread().name
             record.held_since, record.uses = got, record.uses + 1
             record.leaked, record.sql = False, ""
@@ -207,15 +210,15 @@ class StockPool:
             record.become(SlotState.RUNNING)
         began = time.monotonic()
         number, pid = record.number, record.pid
-        self.events.append(EventKind.RUNNING, slot=number, pid=pid, holder=record.holder, detail=sql[:200])
+        self.events.append(EventKind.RUNNING, slot=number, pid=pid, holder=record.holder, detail=sql[:DETAIL])
         try:
             yield
         finally:
-            lost = bool(conn.closed)
+            status = ext.TRANSACTION_STATUS_UNKNOWN if conn.closed else conn.info.transaction_status
             with self._lock:
-                record.become(SlotState.BROKEN if lost else _AFTER[conn.info.transaction_status])
-            kind = EventKind.LOST if lost else EventKind.DONE
-            self.events.append(kind, slot=number, pid=pid, holder=record.holder, took=time.monotonic() - began)
+                record.become(_AFTER[status])
+            kind, took = EventKind(DONE_BY_STATUS[status]), time.monotonic() - began
+            self.events.append(kind, slot=number, pid=pid, holder=record.holder, detail=sql[:DETAIL], took=took)
 
     def leaked(self, conn: connection) -> None:
         """Say that the holder of *conn* drops it without returning it: psycopg2 never learns of it."""
@@ -250,8 +253,22 @@ class StockPool:
                 failed=totals.failed,
                 wait_median=totals.wait.percentile(50),
                 wait_longest=totals.wait.longest,
+                hold_median=totals.hold.percentile(50),
+                connect_median=totals.connect.percentile(50),
                 is_closed=self._closed,
             )
+
+    def histograms(self) -> Histograms:
+        """Return copies of how the times are spread; a connect is a getconn() that connected, its lock included."""
+        with self._lock:
+            totals = self._counters
+            return Histograms(totals.wait.copy(), totals.hold.copy(), totals.connect.copy())
+
+    def links(self) -> dict[int, str]:
+        """Return what the sockets say at this moment, by backend pid."""
+        with self._lock:
+            conns = [record.conn() for record in self._records.values()]
+        return look(conn for conn in conns if conn is not None)
 
     def insides(self) -> Insides:
         """Return _pool, _used and _rused with each connection named by its backend pid."""
@@ -286,6 +303,8 @@ class StockPool:
             kept = not is_ours or any(idle is conn for idle in list(_idle(self.raw))) or not conn.closed
             holder = record.holder if is_ours else ""
             if is_ours:
+                if record.held_since:
+                    self._counters.hold.record(time.monotonic() - took - record.held_since)
                 record.holder = record.thread = ""
                 record.held_since, record.leaked = 0.0, False
             if is_ours and kept:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 from functools import partial
 
 import psycopg2
@@ -13,6 +14,7 @@ from psycopg2 import extras, sql
 from psycopg2.pool import AbstractConnectionPool, PoolError, ThreadedConnectionPool
 
 from fix_facts import in_threads
+from fix_fake_server import Caller
 from fix_pg_pool import one
 from pgexplorer.pool.errors import NotFromThisPool, PoolClosed, PoolExhausted, PoolTimeout, TooManyWaiting
 from pgexplorer.pool.pg_pool import PgPool
@@ -98,6 +100,48 @@ def test_that_a_key_names_one_connection_which_is_not_counted_twice(pg_pool):
     pool.putconn(mine, key="mine")
     assert (pool.stats().used, pool.stats().idle) == (0, 2)
     assert pool.getconn("mine") in {mine, other}
+
+
+@pytest.mark.parametrize("timeout", [0, 20])
+def test_that_threads_that_ask_for_one_key_at_once_share_one_connection(pg_pool, timeout):
+    pool = pg_pool(0, 4, timeout=timeout)
+    conns = in_threads(4, lambda _: pool.getconn("mine"))
+    assert len({id(conn) for conn in conns}) == 1
+    assert (pool.stats().used, pool.stats().size) == (1, 1)
+    pool.putconn(conns[0], "mine")
+    assert pool.stats().idle == 1
+
+
+def test_that_who_asks_for_a_key_that_is_being_opened_waits_no_longer_than_told(pg_pool):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def connect(*args, **kwargs):
+        begun.set()
+        assert go_on.wait(20)
+        return psycopg2.connect(*args, **kwargs)
+
+    pool = pg_pool(0, 2, connect=connect)
+    first = Caller(pool, key="mine")
+    assert begun.wait(10)
+    with pytest.raises(PoolTimeout, match=r"no connection within 0\.01 s"):
+        pool.getconn("mine", timeout=0.01)
+    assert pool.stats().timed_out == 1
+    go_on.set()
+    assert pool.getconn("mine", timeout=20) is first.got()
+
+
+def test_that_a_key_whose_connect_failed_can_be_asked_for_again(pg_pool):
+    failures = iter([psycopg2.OperationalError("connection refused")])
+
+    def connect(*args, **kwargs):
+        for error in failures:
+            raise error
+        return psycopg2.connect(*args, **kwargs)
+
+    pool = pg_pool(0, 1, connect=connect)
+    with pytest.raises(psycopg2.OperationalError, match="refused"):
+        pool.getconn("mine")
+    assert pool.getconn("mine") is pool.getconn("mine")
 
 
 def test_that_a_users_key_cannot_meet_one_of_the_pools_own(pg_pool):

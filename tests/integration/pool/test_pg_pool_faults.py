@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 
 from fix_facts import in_threads, until
-from fix_fake_server import Caller
+from fix_fake_server import Caller, past
 from fix_pg_pool import one
 from pgexplorer.pool import pg_pool as module
 from pgexplorer.pool.errors import PoolTimeout
@@ -75,6 +75,7 @@ def test_that_a_return_into_the_hole_holds_up_nobody_else_and_ends(pool_behind, 
 def test_that_connections_ended_while_idle_cost_no_failed_query(pool_behind, proxy, fault):
     pool = pool_behind(6, 6)
     assert getattr(proxy, fault)() == 6
+    past(pool)
     for _ in range(6):
         with pool.connection() as conn:
             assert one(conn, "SELECT 1") == 1
@@ -98,6 +99,7 @@ def test_that_everybody_is_served_soon_after_a_refusal_ends(pool_behind, proxy):
     fill(pool, 2)
     proxy.refuse()
     proxy.reset_all()
+    past(pool)
     callers = [Caller(pool, timeout=30) for _ in range(6)]
     until(lambda: pool.stats().waiting == 6)
     until(lambda: pool.stats().failed >= 2)

@@ -10,6 +10,7 @@ import time
 import psycopg2
 import pytest
 from psycopg2 import extensions as ext
+from psycopg2 import sql
 
 from fix_facts import in_threads, until
 from fix_pg_pool import one
@@ -495,3 +496,84 @@ while not any(str(slot.state) == "running" for slot in pool.slots()): time.sleep
 """
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+# -- what can be seen -------------------------------------------------------------------------------------------
+
+
+def test_that_each_statement_and_each_end_of_a_transaction_is_an_event(pg_pool):
+    pool = pg_pool(1, 1)
+    last = pool.events.last
+    conn = pool.getconn(holder="report")
+    one(conn, "SELECT 1")
+    with pytest.raises(psycopg2.errors.DivisionByZero):
+        one(conn, "SELECT 1 / 0")
+    conn.rollback()
+    conn.rollback()  # there is nothing to end any more
+    conn.autocommit = True
+    one(conn, "SELECT pg_sleep(0.02) /* " + "x" * 500 + " */")
+    pool.putconn(conn)
+    events = pool.events.since(last)[0]
+    assert [str(event.kind) for event in events] == [
+        "checked out",
+        "done, transaction open",
+        "done, transaction failed",
+        "transaction ended",
+        "done",
+        "checked in",
+    ]
+    assert {(event.slot, event.holder) for event in events} == {(1, "report")}
+    slow = events[4]
+    assert slow.took >= 0.02
+    assert events[3].at <= slow.at - slow.took <= slow.at <= events[5].at
+    assert slow.detail.startswith("SELECT pg_sleep")
+    assert len(slow.detail) == 200
+
+
+def test_that_a_statement_in_parts_is_kept_as_text(pg_pool):
+    pool = pg_pool(1, 1)
+    conn = pool.getconn()
+    with conn.cursor() as cursor:
+        with pytest.raises(psycopg2.errors.CharacterNotInRepertoire):
+            cursor.execute(b"SELECT 1 -- \xff")
+        conn.rollback()
+        cursor.execute(sql.SQL("SELECT {}").format(sql.Literal(2)))
+    details = [event.detail for event in pool.events.since(0)[0] if event.took and "done" in event.kind]
+    assert details[0].startswith("SELECT 1 -- ")
+    assert "SELECT" in details[1]
+
+
+def test_that_a_transaction_that_waits_tells_since_when(pg_pool):
+    pool = pg_pool(1, 1)
+    conn = pool.getconn()
+    began = time.monotonic()
+    one(conn, "SELECT pg_sleep(0.02)")
+    ended = time.monotonic()
+    [slot] = pool.slots()
+    assert slot.held_since < began + 0.02 < slot.state_since <= ended
+
+
+def test_that_links_tell_an_end_that_nobody_has_read(pg_pool, admin):
+    pool = pg_pool(2, 2)
+    held = pool.getconn()
+    dead, alive = pid_of(held), next(slot.pid for slot in pool.slots() if slot.pid != pid_of(held))
+    assert pool.links() == {dead: "open", alive: "open"}
+    admin.terminate(dead)
+    until(lambda: pool.links() == {dead: "readable", alive: "open"})
+    with pytest.raises(psycopg2.OperationalError):
+        one(held, "SELECT 1")
+    assert pool.links() == {alive: "open"}  # a closed connection has no backend any more
+
+
+def test_that_the_histograms_count_what_the_pool_counts(pg_pool):
+    pool = pg_pool(1, 2, timeout=20)
+    for _ in range(3):
+        pool.putconn(pool.getconn())
+    spread, stats = pool.histograms(), pool.stats()
+    assert (spread.wait.count, spread.hold.count, spread.connect.count) == (stats.served, 3, stats.opened)
+    assert sum(count for _, count in spread.hold.buckets()) == 3
+    edges = [edge for edge, _ in spread.connect.buckets()]
+    assert edges[-1] >= spread.connect.longest >= stats.connect_median / 1.1
+    before = spread.hold.count
+    pool.putconn(pool.getconn())
+    assert spread.hold.count == before  # a copy stands still

@@ -292,14 +292,14 @@ def test_that_a_wrong_key_raises_after_the_connection_went_home(open_pool):
 
 
 @pytest.mark.parametrize(
-    ("sql", "state"),
+    ("sql", "state", "kind"),
     [
-        ("SELECT 1", SlotState.IN_TRANSACTION),
-        ("COMMIT", SlotState.CHECKED_OUT),
-        ("SELECT 1/0", SlotState.FAILED_TRANSACTION),
+        ("SELECT 1", SlotState.IN_TRANSACTION, EventKind.DONE_IN_TRANSACTION),
+        ("COMMIT", SlotState.CHECKED_OUT, EventKind.DONE),
+        ("SELECT 1/0", SlotState.FAILED_TRANSACTION, EventKind.DONE_FAILED),
     ],
 )
-def test_that_the_state_after_a_statement_is_the_servers(open_pool, sql, state):
+def test_that_the_state_after_a_statement_is_the_servers(open_pool, sql, state, kind):
     pool = open_pool(1, 1)
     conn = pool.getconn(holder="SQL 1")
     last = pool.events.last
@@ -311,7 +311,10 @@ def test_that_the_state_after_a_statement_is_the_servers(open_pool, sql, state):
     except psycopg2.Error:
         pass
     assert states(pool) == [state]
-    assert kinds_since(pool, last) == [EventKind.RUNNING, EventKind.DONE]
+    assert kinds_since(pool, last) == [EventKind.RUNNING, kind]
+    done = pool.events.since(last)[0][-1]
+    assert done.detail == sql
+    assert done.took > 0
     pool.putconn(conn)
     assert states(pool) == [SlotState.IDLE]
 

@@ -10,7 +10,7 @@ import pytest
 from psycopg2 import extensions as ext
 
 from fix_facts import until
-from fix_fake_server import Caller, FakeConnection, balanced
+from fix_fake_server import Caller, FakeConnection, balanced, past
 from pgexplorer.pool.errors import NotFromThisPool, PoolClosed, PoolExhausted
 from pgexplorer.pool.events import EventKind
 from pgexplorer.pool.pg_pool import PgPool
@@ -212,6 +212,7 @@ def test_that_a_failing_configure_raises_closes_and_frees_the_place(fake_pool, f
 def test_that_six_stale_connections_cost_no_failed_query_and_one_connect(fake_pool, fake):
     pool = fake_pool(6, 6)
     fake.kill_all()
+    past(pool)
     conn = pool.getconn()
     conn.cursor().execute("SELECT 1")
     assert fake.connects == 7
@@ -223,6 +224,7 @@ def test_that_six_stale_connections_cost_no_failed_query_and_one_connect(fake_po
 def test_that_waiting_callers_meet_no_stale_connection_either(fake_pool, fake):
     pool = fake_pool(6, 6, timeout=20)
     fake.kill_all()
+    past(pool)
     callers = [Caller(pool) for _ in range(6)]
     for caller in callers:
         caller.got().cursor().execute("SELECT 1")
@@ -235,6 +237,7 @@ def test_that_the_first_dead_one_puts_the_others_under_suspicion_once(fake_pool,
     first = pool.getconn()
     fake.kill(first.pid)
     pool.putconn(first)
+    past(pool)
     conns = [pool.getconn(), pool.getconn()]
     pings = [pid for pid, text in fake.said if text == "SELECT 1"]
     assert sorted(pings) == sorted(conn.pid for conn in conns)
@@ -246,14 +249,36 @@ def test_that_the_first_dead_one_puts_the_others_under_suspicion_once(fake_pool,
     assert pool.stats().lost == 1
 
 
+def test_that_a_connection_seen_alive_within_a_millisecond_is_not_looked_at_again(fake_pool):
+    pool = fake_pool(1, 1)
+    slot = pool._idle[0]
+    looks = []
+    slot.poller = lambda: looks.append(1)
+    slot.seen_at = time.monotonic() + 60  # as if seen just now, however slow this machine is
+    for _ in range(3):
+        pool.putconn(pool.getconn())
+    assert looks == []
+    slot.seen_at = time.monotonic() - 0.002
+    pool.putconn(pool.getconn())
+    assert looks == [1]
+    assert slot.seen_at > slot.opened_at
+
+
+def test_that_whoever_wants_every_connection_asked_gets_every_connection_asked(fake_pool, fake):
+    pool = fake_pool(1, 1, ping_after=0)
+    for _ in range(3):
+        pool.putconn(pool.getconn())
+    assert [text for _, text in fake.said] == ["SELECT 1"] * 3
+
+
 def test_that_a_connection_idle_for_long_is_asked_first(fake_pool, fake):
     pool = fake_pool(1, 1, ping_after=30)
     conn = pool.getconn()
     pool.putconn(conn)
-    pool._idle[0].idle_since -= 29
+    past(pool, 29)
     pool.putconn(pool.getconn())
     assert fake.said == []
-    pool._idle[0].idle_since -= 31
+    past(pool, 31)
     assert pool.getconn() is conn
     assert [text for _, text in fake.said] == ["SELECT 1"]
     assert conn.autocommit is False

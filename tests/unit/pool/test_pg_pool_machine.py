@@ -128,10 +128,17 @@ class PoolMachine(RuleBasedStateMachine):
         pids = list(self.server.open)
         if pids:
             self.server.kill(pids[which % len(pids)])
+            self.let_a_millisecond_pass()
 
     @rule()
     def kill_all(self):
         self.server.kill_all()
+        self.let_a_millisecond_pass()
+
+    def let_a_millisecond_pass(self):
+        """Else a connection that was seen alive just before it died is lent once more, as it may."""
+        for slot in self.pool._slots.values():
+            slot.seen_at -= 1
 
     @rule()
     def go_down(self):
@@ -225,7 +232,7 @@ class PoolMachine(RuleBasedStateMachine):
     def the_server_counts_the_same(self):
         if self.is_down:
             return
-        until(lambda: not self.pool._ending)
+        until(lambda: not self.pool._ender.is_busy)
         until(lambda: len(self.server.open) == self.pool.stats().size - sum(bool(each.closed) for each in self.held))
 
     def teardown(self):
