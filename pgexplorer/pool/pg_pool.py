@@ -541,16 +541,9 @@ class PgPool(Books, ThreadedConnectionPool):
             return LOST
         if slot.generation != self._generation or now >= slot.expires_at:
             return TOO_OLD
-        if slot.poller():
-            try:
-                conn.poll()  # a notice or a goodbye
-                if not conn.closed and slot.poller():
-                    conn.poll()
-            except psycopg2.Error:
-                pass
-            if conn.closed:
-                self._suspect_at = clock()
-                return LOST
+        if slot.poller() and _hears_an_end(slot, conn):
+            self._suspect_at = clock()
+            return LOST
         idle = now - slot.idle_since
         if slot.ok_at < self._suspect_at or (self.ping_after is not None and idle > self.ping_after):
             return self._pinged(slot, conn)
@@ -704,7 +697,7 @@ class PgPool(Books, ThreadedConnectionPool):
         self._grow(growth)
 
     def tend(self, now: float) -> None:
-        """Do what time asks for: close idle connections, tell of what is held long, free what was dropped.
+        """Do what time asks for: close what is idle for long or dead, tell of what is held long, free what was dropped.
 
         The keeper calls it about once a second.
         """
@@ -717,6 +710,10 @@ class PgPool(Books, ThreadedConnectionPool):
             if old:
                 self._idle = [slot for slot in self._idle if slot not in old]
                 self._set_aside(old)
+            heard = [slot for slot in self._idle if slot.poller()]
+            if heard:
+                self._idle = [slot for slot in self._idle if slot not in heard]
+                self._set_aside(heard)
             long: list[tuple[Record, float]] = []
             if self.leak_after is not None:
                 long = [(s, now - s.held_since) for s in self._out.values() if not s.is_told]
@@ -730,6 +727,17 @@ class PgPool(Books, ThreadedConnectionPool):
         self._grow(growth)
         for slot in old:
             self._discard(slot, slot.conn, "idle for long, or too old")
+        for slot in heard:
+            conn = slot.conn
+            if _hears_an_end(slot, conn):
+                self._suspect_at = clock()
+                self._discard(slot, conn, LOST)
+            elif not self._home(slot, conn):
+                self._discard(slot, conn, "not needed any more")
+        if heard:
+            with self._lock:
+                growth = self._growth()
+            self._grow(growth)
 
 
 _pools: "weakref.WeakSet[PgPool]" = weakref.WeakSet()
@@ -743,6 +751,15 @@ def _in_the_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_the_child)
+
+
+def _hears_an_end(slot: Record, conn: Any) -> bool:
+    """Read what the server sent unasked, a notice or a goodbye; return whether the link has ended."""
+    with contextlib.suppress(psycopg2.Error):
+        conn.poll()
+        if not conn.closed and slot.poller():
+            conn.poll()
+    return bool(conn.closed)
 
 
 def _close(conn: Any) -> None:

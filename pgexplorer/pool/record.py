@@ -5,6 +5,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Hashable
+from functools import lru_cache
 from types import CodeType
 from typing import Any
 
@@ -12,7 +13,8 @@ from pgexplorer.pool.events import Raw
 from pgexplorer.pool.slot import Slot, SlotState
 
 _FRAMES = (None,) * 12  # as many frames are kept of a holder's stack
-_OURS = (__file__.rpartition("record.py")[0] + "pg_pool.py", contextlib.__file__)
+_HERE = __file__.rpartition("record.py")[0]
+_OURS = (f"{_HERE}pg_pool.py", f"{_HERE}stock.py", contextlib.__file__)
 
 Stack = tuple[tuple[CodeType, int], ...]  # code object, instruction; innermost first
 
@@ -31,11 +33,12 @@ def stack() -> Stack:
 
 def said(frames: Stack) -> tuple[str, ...]:
     """Return *frames* in words, without the pool's own."""
-    return tuple(
-        f"{code.co_filename}:{_line(code, instruction)} in {code.co_qualname}"
-        for code, instruction in frames
-        if code.co_filename not in _OURS
-    )
+    return tuple(_word(code, instruction) for code, instruction in frames if code.co_filename not in _OURS)
+
+
+@lru_cache(4096)  # the same few callers, again and again
+def _word(code: CodeType, instruction: int) -> str:
+    return f"{code.co_filename}:{_line(code, instruction)} in {code.co_qualname}"
 
 
 def _line(code: CodeType, instruction: int) -> int:

@@ -16,6 +16,7 @@ from psycopg2.pool import AbstractConnectionPool, PoolError, SimpleConnectionPoo
 from pgexplorer.pool.events import DETAIL, DONE_BY_STATUS, EventKind, EventRing
 from pgexplorer.pool.link import cut, look
 from pgexplorer.pool.protocol import Insides
+from pgexplorer.pool.record import Stack, said, stack
 from pgexplorer.pool.slot import Slot, SlotState, Waiter
 from pgexplorer.pool.stats import Counters, Histograms, PoolStats
 
@@ -49,6 +50,8 @@ class _Record:
     uses: int = 0
     sql: str = ""
     leaked: bool = False
+    opened_at: float = field(default_factory=time.monotonic)
+    stack: Stack = ()
 
     def become(self, state: SlotState) -> None:
         self.state = state
@@ -66,6 +69,8 @@ class _Record:
             self.uses,
             self.sql,
             self.leaked,
+            self.opened_at,
+            said(self.stack) if self.held_since else (),
         )
 
 
@@ -132,7 +137,7 @@ class StockPool:
             kind = kind if isinstance(error, PoolError) else EventKind.CONNECT_FAILED
             self.events.append(kind, holder=holder, detail=_first_line(error), took=time.monotonic() - asked)
             raise
-        got = time.monotonic()
+        got, frames = time.monotonic(), stack()
         connected = self._record(conn) is None
         record = self._see(conn)
         with self._lock:
@@ -140,7 +145,7 @@ class StockPool:
                 self._counters.connect.record(got - asked)
             record.holder, record.thread = holder, threading.current_thread().name
             record.held_since, record.uses = got, record.uses + 1
-            record.leaked, record.sql = False, ""
+            record.leaked, record.sql, record.stack = False, "", frames
             record.become(SlotState.CHECKED_OUT)
             self._counters.served += 1
             self._counters.wait.record(got - asked)

@@ -52,12 +52,3 @@ class Bars:
 
 
 News = Said | Ran | Rows | Refused | Bars
-
-
-def duration(seconds: float) -> str:
-    """Return *seconds* in the unit that reads best: "12 µs", "3.4 ms", "1.2 s"."""
-    if seconds < 0.000_95:
-        return f"{seconds * 1_000_000:.0f} µs"
-    if seconds < 0.95:
-        return f"{seconds * 1000:.{0 if seconds >= 0.01 else 1}f} ms"
-    return f"{seconds:.1f} s"

@@ -10,7 +10,8 @@ from pgexplorer.pool.by_hand import ByHand
 from pgexplorer.tour.bench import Bench
 from pgexplorer.tour.measure import PROGRAM, Spread, measure
 from pgexplorer.tour.narrate import MAXCONN, PERSON, backends, do, opened, people, ready, refused, taken
-from pgexplorer.tour.news import Bars, News, Rows, Said, duration
+from pgexplorer.tour.news import Bars, News, Rows, Said
+from pgexplorer.units import duration
 
 SIMPLE, THREADED, WAITING = "SimpleConnectionPool", "ThreadedConnectionPool", "PgPool"
 _COMES_BACK = 0.25  # seconds until the connection comes back for which the waiting step waits

@@ -9,8 +9,9 @@ from typing import TextIO
 
 from pgexplorer.tour.bench import Bench
 from pgexplorer.tour.listing import Listing
-from pgexplorer.tour.news import Bars, News, Ran, Refused, Rows, Said, duration
+from pgexplorer.tour.news import Bars, News, Ran, Refused, Rows, Said
 from pgexplorer.tour.steps import STEPS
+from pgexplorer.units import duration
 
 _INDENT = 5
 _NARROWEST, _WIDEST, _WITHOUT_TERMINAL = 40, 100, 80

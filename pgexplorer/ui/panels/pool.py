@@ -16,12 +16,14 @@ from pgexplorer.server import Server
 from pgexplorer.ui import theme
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.panel import Panel, show_failure
+from pgexplorer.ui.slot_details import SlotDetails
 from pgexplorer.ui.widgets.code_view import CodeView
 from pgexplorer.ui.widgets.elided_label import ElidedLabel
 from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.flow_layout import FlowLayout
 from pgexplorer.ui.widgets.slot_board import SlotBoard, SlotRow
 from pgexplorer.ui.widgets.states import StateKind
+from pgexplorer.units import age, clock, duration
 
 _PULSE = 100  # milliseconds between two looks at the pool's records
 _KINDS: dict[SlotState, StateKind] = {
@@ -34,6 +36,9 @@ _KINDS: dict[SlotState, StateKind] = {
     SlotState.RETURNING: "busy",
     SlotState.BROKEN: "bad",
 }
+
+
+_AGEING = {SlotState.IN_TRANSACTION, SlotState.FAILED_TRANSACTION}
 
 
 class PoolPanel(Panel):
@@ -99,6 +104,7 @@ class PoolPanel(Panel):
              "Return a connection that the pool never made"),
             ("close_all", "Close all", self._close_all, "", "close-all",
              "Call closeall(): every connection, also those in use"),
+            ("details", "Slot details", self._details, "Ctrl+Shift+D", "", "The chosen slot's stack and history"),
             ("reopen", "Reopen", self._hand(ByHand.reopen), "", "reopen", "Make a new pool with the same limits"),
         ]  # fmt: skip
         self.add_actions([Action(f"pool.{row[0]}", *row[1:]) for row in rows])
@@ -259,12 +265,22 @@ class PoolPanel(Panel):
         self.slots.select(key)
         if wanted == "return":
             self.action("pool.check_in").trigger()
+        elif wanted == "details":
+            self._show_details(int(key))
         elif wanted in {"cancel", "terminate"} and self._server.in_use is not None:
             side, pid = self._server.side(), int(key)
             function = CANCEL if wanted == "cancel" else TERMINATE
             self._jobs.call(
                 lambda: signal_backend(side, pid, function), name=wanted, done=self._signalled, failed=self._failed
             )
+
+    def _details(self) -> None:
+        if key := self.slots.selected_key():
+            self._show_details(int(key))
+
+    def _show_details(self, pid: int) -> None:
+        server = self._server
+        SlotDetails(self, lambda: server.in_use.pool if server.in_use is not None else None, pid).show()
 
     def _signalled(self, words: str) -> None:
         self._last.setText(words)
@@ -328,7 +344,7 @@ class PoolPanel(Panel):
             ("waiting", f"{stats.waiting}"),
             ("served", f"{stats.served:,}"),
             ("refused", f"{stats.exhausted + stats.timed_out + stats.too_many:,}"),
-            ("median wait", _short(stats.wait_median)),
+            ("median wait", duration(stats.wait_median)),
         ):
             if self._figures[name].text() != text:
                 self._figures[name].setText(text)
@@ -366,6 +382,7 @@ class PoolPanel(Panel):
             ("pool.return_stranger", ready),
             ("pool.close_all", ready),
             ("pool.reopen", ready and closed),
+            ("pool.details", bool(self.slots.selected_key())),
             ("pool.check_in", ready and bool(chosen)),
             ("pool.leak", ready and bool(chosen) and rests),
             ("pool.return_twice", ready and bool(chosen) and rests),
@@ -380,18 +397,19 @@ def _row(slot: Slot, now: float, *, is_mine: bool) -> SlotRow:
     if slot.state is SlotState.RUNNING:
         actions.append(("cancel", "Cancel"))
     holder = "nobody: leaked" if slot.leaked else slot.holder
-    held = _clock(slot.held_for(now)) if slot.held_since else ""
+    held = clock(slot.held_for(now)) if slot.held_since else ""
     return SlotRow(
         key=str(slot.pid),
         number=slot.number,
         pid=str(slot.pid),
         state="leaked" if slot.leaked else str(slot.state),
         state_kind="bad" if slot.leaked else _KINDS[slot.state],
+        age=age(now - slot.state_since) if slot.state in _AGEING and now - slot.state_since >= 1 else "",
         holder=holder,
         sql=slot.sql if slot.is_out else "",
         held=held,
         actions=tuple(actions),
-        menu=(("terminate", "Terminate the backend"),),
+        menu=(("details", "Stack and history…"), ("terminate", "Terminate the backend")),
     )
 
 
@@ -410,18 +428,6 @@ def _tip(slots: tuple[Slot, ...], stats: PoolStats, *, beside: bool) -> str:
     if beside:
         lines.append("One more connection, pgexplorer/side, is open for a moment beside the pool.")
     return "\n".join([*lines, *who])
-
-
-def _short(seconds: float) -> str:
-    if seconds < 0.001:
-        return f"{seconds * 1e6:.0f} µs" if seconds >= 1e-6 or not seconds else "< 1 µs"
-    return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds * 1000:,.0f} ms"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes:02}:{rest:04.1f}"
 
 
 def _table(outcome: Outcome) -> str:

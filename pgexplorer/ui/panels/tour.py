@@ -7,13 +7,14 @@ from pgexplorer.jobs import Job, Jobs
 from pgexplorer.pool.errors import holders
 from pgexplorer.server import PoolBench, Server
 from pgexplorer.tour.narrate import MAXCONN, MINCONN
-from pgexplorer.tour.news import Bars, News, Ran, Refused, Rows, Said, duration
+from pgexplorer.tour.news import Bars, News, Ran, Refused, Rows, Said
 from pgexplorer.tour.steps import STEPS, Step
 from pgexplorer.ui import theme
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.panel import Panel, show_failure
 from pgexplorer.ui.widgets.bar_chart import BarChart
 from pgexplorer.ui.widgets.story_view import StoryView
+from pgexplorer.units import duration
 
 
 class TourPanel(Panel):

@@ -33,6 +33,7 @@ from pgexplorer.ui.widgets.elided_label import ElidedLabel
 from pgexplorer.ui.widgets.states import StateKind, mark_colour, paint_glyph, state_role
 
 _MOST_BUTTONS = 2
+DOUBLE_CLICK = "details"  # the action that a double click means
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class SlotRow:
     held: str = ""
     actions: tuple[tuple[str, str], ...] = ()
     menu: tuple[tuple[str, str], ...] = ()
+    age: str = ""  # of the state; not spoken
 
     def spoken(self) -> str:
         """Return the row as a screen reader says it."""
@@ -189,7 +191,7 @@ class _Card(QWidget):
         self._number.setText(f"#{row.number}")
         self._pid.setText(f"pid {row.pid}" if row.pid else "")
         self._pid.setVisible(bool(row.pid))
-        self._state.setText(row.state)
+        self._state.setText(f"{row.state} {row.age}".rstrip())
         self._held.setText(row.held)
         self._holder.setText(row.holder)
         self._sql.setText(row.sql)
@@ -236,6 +238,10 @@ class _Card(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.chosen.emit()
         super().mousePressEvent(event)
+
+    @override
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.action_wanted.emit(DOUBLE_CLICK)
 
     @override
     def focusInEvent(self, event: QFocusEvent) -> None:

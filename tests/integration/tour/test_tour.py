@@ -17,7 +17,8 @@ from pgexplorer.demo.server import start
 from pgexplorer.pool.stock import STOCK_CLASSES
 from pgexplorer.tour.bench import OwnBench
 from pgexplorer.tour.listing import Listing
-from pgexplorer.tour.news import Bars, Ran, Refused, Rows, Said, duration
+from pgexplorer.tour.news import Bars, Ran, Refused, Rows, Said
+from pgexplorer.units import duration
 from pgexplorer.tour.steps import STEPS
 from pgexplorer.tour.terminal import run
 

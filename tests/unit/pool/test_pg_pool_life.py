@@ -232,6 +232,27 @@ def test_that_waiting_callers_meet_no_stale_connection_either(fake_pool, fake):
     assert (stats.used, stats.served, stats.waiting) == (6, 6, 0)
 
 
+def test_that_a_connection_that_dies_while_idle_is_noticed_though_nobody_asks_for_it(fake_pool, fake):
+    pool = fake_pool(2, 2, timeout=20)
+    dead, alive = list(fake.open)
+    fake.kill(dead)
+    pool.tend(time.monotonic())
+    stats = balanced(pool, fake)
+    assert (stats.idle, stats.lost, stats.size) == (1, 1, 1)
+    assert [slot.pid for slot in pool.slots()] == [alive]
+    assert [event.pid for event in told(pool, EventKind.LOST)] == [dead]
+
+
+def test_that_a_connection_that_was_sent_a_notice_stays_idle(fake_pool, fake):
+    pool = fake_pool(1, 1)
+    [slot] = pool._idle
+    answers = iter([True])
+    slot.poller = lambda: next(answers, False)
+    pool.tend(time.monotonic())
+    assert pool._idle == [slot]
+    assert balanced(pool, fake).lost == 0
+
+
 def test_that_the_first_dead_one_puts_the_others_under_suspicion_once(fake_pool, fake):
     pool = fake_pool(3, 3)
     first = pool.getconn()
