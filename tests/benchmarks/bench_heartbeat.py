@@ -1,26 +1,13 @@
 """How evenly the window's event loop turns while it works: the gaps between the ticks of a 5 ms timer."""
 
-import os
-import time
-from collections.abc import Callable
-
 import bench
+from beating import LONGEST, P99, TICK, Beating
 
-os.environ["QT_QPA_PLATFORM"] = "offscreen"
-
-from PySide6.QtCore import QEventLoop, Qt, QTimer
-
-from pgexplorer import app
-from pgexplorer.db.profile import Profile
-from pgexplorer.demo.lease import DemoServer
 from pgexplorer.demo.server import start
 
-TICK = 5  # milliseconds
 RUNS = 5
-P99, LONGEST = 16, 50  # milliseconds: the targets
 IDLE = 5.0  # seconds
 ROUNDS = 8  # of exhaust and return all, in a run
-WAIT = 60.0
 ROWS = """\
 select n as id, md5(n::text) as hash, n * 0.37 as amount, now() + n * interval '1 minute' as due,
        case when n % 7 = 0 then null else 'customer ' || n end as customer, n % 2 = 0 as paid,
@@ -28,69 +15,8 @@ select n as id, md5(n::text) as hash, n * 0.37 as amount, now() + n * interval '
   from generate_series(1, 10000) n"""
 
 
-class Heartbeat:
-    """A window on a demo server, and the gaps of its event loop."""
-
-    def __init__(self, server: DemoServer) -> None:
-        self.application = app.start()
-        self.window = self.application.workbench
-        self.application.window.resize(1400, 880)
-        self.gaps: list[float] = []
-        self._last = 0.0
-        self._timer = QTimer(interval=TICK, timerType=Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._beat)
-        self._profile = Profile(
-            host=server.host,
-            port=str(server.port),
-            dbname=server.dbname,
-            user=server.user,
-            password=server.password,
-            pool_class="ThreadedConnectionPool",
-        )
-        self.open()
-
-    def open(self) -> None:
-        """Open a pool that refuses at once, in place of what the tour left: one that waits would be waited for."""
-        self.application.server.open(self._profile)
-        self.until(lambda: self.application.server.is_open)
-        self.settle()
-
-    def _beat(self) -> None:
-        now = time.perf_counter()
-        if self._last:
-            self.gaps.append(now - self._last)
-        self._last = now
-
-    def until(self, fact: Callable[[], bool]) -> None:
-        """Turn the event loop until *fact*, looked at every 20 ms, is true."""
-        loop = QEventLoop()
-        deadline = time.perf_counter() + WAIT
-        look = QTimer(interval=20)
-        look.timeout.connect(lambda: loop.quit() if fact() or time.perf_counter() > deadline else None)
-        look.start()
-        loop.exec()
-        look.stop()
-        if not fact():
-            raise TimeoutError("the window did not come to rest")
-
-    def rest(self, seconds: float) -> None:
-        """Turn the event loop for so long."""
-        end = time.perf_counter() + seconds
-        self.until(lambda: time.perf_counter() > end)
-
-    def settle(self) -> None:
-        """Wait for the jobs, and for what they change on the screen."""
-        self.until(lambda: self.application.jobs.running == 0)
-        self.rest(0.2)
-
-    def measured(self, work: Callable[[], None]) -> list[float]:
-        """Return the gaps, in seconds, while *work* is done on a pool newly opened."""
-        self.open()
-        self.gaps, self._last = [], 0.0
-        self._timer.start()
-        work()
-        self._timer.stop()
-        return self.gaps
+class Heartbeat(Beating):
+    """What is done while the gaps are measured."""
 
     def idle(self) -> None:
         """Do nothing; the pool panel looks at the pool all the same."""

@@ -54,3 +54,18 @@ def test_that_an_idle_transaction_tells_its_age_and_a_double_click_its_details(c
     assert "1 s" not in board.rows()[-1].spoken().replace("0", "")
     QTest.mouseDClick(card, Qt.MouseButton.LeftButton)
     shown(connected).close()
+
+
+def test_that_a_statement_that_waits_for_a_lock_says_so(connected, admin, own_schema):
+    admin.ask(f'CREATE TABLE "{own_schema}".t (n int)')
+    admin.ask(f'GRANT ALL ON "{own_schema}".t TO PUBLIC')
+    admin.ask("BEGIN")
+    admin.ask(f'LOCK TABLE "{own_schema}".t')
+    connected.hand("pool.check_out")
+    connected.find("pool.sql").setText(f'select * from "{own_schema}".t')
+    connected.window.pool.action("pool.run").trigger()
+    connected.until(lambda: connected.find("pool.slots").rows()[-1].age == "· waits for Lock: relation")
+    admin.ask("ROLLBACK")
+    connected.until(lambda: connected.find("pool.slots").rows()[-1].state == "idle in transaction")
+    assert "Lock" not in connected.find("pool.slots").rows()[-1].age
+    connected.hand("pool.return_all")  # its transaction holds the table, which is dropped next

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from pgexplorer.db.cancel import CANCEL, TERMINATE, signal_backend
+from pgexplorer.db.waits import waits
 from pgexplorer.jobs import Jobs
 from pgexplorer.pool.by_hand import ByHand, Outcome
 from pgexplorer.pool.slot import Slot, SlotState
@@ -38,6 +39,9 @@ _KINDS: dict[SlotState, StateKind] = {
 }
 
 
+_LONG = 1.0  # seconds after which the server is asked what a statement waits for
+_WAITS_PAUSE = 2.0  # seconds between two such questions
+_WIDE = 46  # characters of a table in a message
 _AGEING = {SlotState.IN_TRANSACTION, SlotState.FAILED_TRANSACTION}
 
 
@@ -53,6 +57,8 @@ class PoolPanel(Panel):
         self._server = server
         self._jobs = jobs
         self._busy = 0
+        self._waits: dict[int, str] = {}  # what the server says that a backend waits for
+        self._waits_at = 0.0  # when it may be asked again
         self._running: set[int] = set()  # pids on which a statement by hand runs
         self.slots = SlotBoard()
         self.slots.setObjectName("pool.slots")
@@ -335,7 +341,10 @@ class PoolPanel(Panel):
         slots, stats = pool.slots(), pool.stats()
         now = time.monotonic()
         by_hand = {held.pid for held in self._server.in_use.hand.held()}
-        self.slots.set_rows([_row(slot, now, is_mine=slot.pid in by_hand) for slot in slots])
+        self._ask_waits(slots, now)
+        self.slots.set_rows(
+            [_row(slot, now, self._waits.get(slot.pid, ""), is_mine=slot.pid in by_hand) for slot in slots]
+        )
         waits = f" · waits {pool.timeout:g} s" if pool.timeout else ""
         self._class.setText(f"{pool.kind} · min {pool.minconn} · max {pool.maxconn}{waits}")
         for name, text in (
@@ -352,6 +361,23 @@ class PoolPanel(Panel):
         beside = self._server.in_use.side.is_open
         self.glance_changed.emit(tuple(kinds), _glance(stats, beside=beside), _tip(slots, stats, beside=beside))
         self._enable()
+
+    def _ask_waits(self, slots: tuple[Slot, ...], now: float) -> None:
+        """Have the server asked what statements wait for that run for long: over the side connection, now and then."""
+        long = [slot.pid for slot in slots if slot.state is SlotState.RUNNING and now - slot.state_since > _LONG]
+        if not long:
+            self._waits = {}
+        elif now >= self._waits_at and self.isVisible():
+            self._waits_at = float("inf")  # one question at a time
+            side = self._server.side()
+
+            def done(found: dict[int, str]) -> None:
+                self._waits = found
+
+            def ended() -> None:
+                self._waits_at = time.monotonic() + _WAITS_PAUSE
+
+            self._jobs.call(lambda: waits(side, long), name="what statements wait for", done=done, ended=ended)
 
     def _chosen(self) -> int:
         """Return the pid of the chosen connection when it is out by hand, 0 when somebody else has it.
@@ -392,7 +418,7 @@ class PoolPanel(Panel):
                 self.action(name).setEnabled(usable)
 
 
-def _row(slot: Slot, now: float, *, is_mine: bool) -> SlotRow:
+def _row(slot: Slot, now: float, wait: str, *, is_mine: bool) -> SlotRow:
     actions: list[tuple[str, str]] = [("return", "Return")] if is_mine else []
     if slot.state is SlotState.RUNNING:
         actions.append(("cancel", "Cancel"))
@@ -404,13 +430,21 @@ def _row(slot: Slot, now: float, *, is_mine: bool) -> SlotRow:
         pid=str(slot.pid),
         state="leaked" if slot.leaked else str(slot.state),
         state_kind="bad" if slot.leaked else _KINDS[slot.state],
-        age=age(now - slot.state_since) if slot.state in _AGEING and now - slot.state_since >= 1 else "",
+        age=_age(slot, now, wait),
         holder=holder,
         sql=slot.sql if slot.is_out else "",
         held=held,
         actions=tuple(actions),
         menu=(("details", "Stack and history…"), ("terminate", "Terminate the backend")),
     )
+
+
+def _age(slot: Slot, now: float, wait: str) -> str:
+    """Return what stands beside the state: how long a transaction has been idle, what a statement waits for."""
+    if slot.state is SlotState.RUNNING:
+        return f"· waits for {wait}" if wait else ""
+    since = now - slot.state_since
+    return age(since) if slot.state in _AGEING and since >= 1 else ""
 
 
 def _glance(stats: PoolStats, *, beside: bool) -> str:
@@ -437,6 +471,9 @@ def _table(outcome: Outcome) -> str:
         *[["NULL" if value is None else str(value)[:40] for value in row] for row in outcome.rows],
     ]
     widths = [max(len(row[column]) for row in cells) for column in range(len(outcome.columns))]
+    while len(widths) > 1 and sum(widths) + 2 * len(widths) > _WIDE:  # a line that wraps is no table any more
+        widths.pop()
+    more = "  …" if len(widths) < len(outcome.columns) else ""
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() + more for row in cells
     )
