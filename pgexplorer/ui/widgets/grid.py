@@ -1,5 +1,6 @@
 """A calm table for values: two-line heads, rows of one height, NULL told apart, nothing measured that is not seen."""
 
+from functools import partial
 from math import ceil
 from typing import Final, cast
 
@@ -21,7 +22,6 @@ from PySide6.QtGui import (
     QBrush,
     QColor,
     QFontMetrics,
-    QGuiApplication,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
@@ -41,6 +41,7 @@ from typing_extensions import override
 
 from pgexplorer.ui import theme
 from pgexplorer.ui.widgets import plain
+from pgexplorer.ui.widgets.grid_copy import FORMATS, Area, Copying, insert
 
 NullRole: Final = Qt.ItemDataRole.UserRole + 1
 CopyRole: Final = Qt.ItemDataRole.UserRole + 2
@@ -51,7 +52,8 @@ _MEASURED_COLUMNS = 16  # that are measured by all these rows: those in view, or
 _FITTED_AT_ONCE = 300  # columns; the others follow while the window answers
 _MEASURED_CELLS = 3_000  # in all, whatever the number of columns
 _MEASURED_LETTERS = 80
-_MOST_COPIED = 500_000
+_COPIED_AT_ONCE = 20_000  # cells
+_AT_ONCE = 0.03  # seconds
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
 _Index = QModelIndex | QPersistentModelIndex
@@ -69,6 +71,8 @@ class Grid(QTableView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.copied_table = "table_name"  # what INSERT statements name, quoted as it must be
+        self._copying: Copying | None = None
         self._fitted = False
         self._fit: tuple[object, ...] = ()  # what the last fit was made of, and the widths it led to
         self._made_of: tuple[int, ...] = ()
@@ -153,19 +157,30 @@ class Grid(QTableView):
         else:
             self._fit = (*self._made_of, self._widths(model.columnCount()))
 
-    def copy_selection(self) -> bool:
-        """Copy the selected cells as lines of values between tabs, NULL as nothing; say whether it was done."""
-        cells = self._selected()
-        if not cells:
+    def copy_selection(self, form: str = "Tabs") -> bool:
+        """Copy the selected cells in the format named *form*, of FORMATS; say whether there were any.
+
+        A few are on the clipboard at once, many a little later: `copied` tells. What was being copied is given up.
+        """
+        model = _model_of(self)
+        area = self._area()
+        if model is None or not area.count:
             return False
-        rows = sorted({row for row, _ in cells})
-        columns = sorted({column for _, column in cells}, key=self._head.visualIndex)
-        lines = [
-            "\t".join(self._copied(row, column) if (row, column) in cells else "" for column in columns) for row in rows
-        ]
-        QGuiApplication.clipboard().setText("\n".join(lines))
-        self.copied.emit(len(cells))
+        if self._copying is not None:
+            self._copying.stop()
+            self._copying.deleteLater()
+        make = partial(insert, table=self.copied_table) if form == "INSERT" else FORMATS[form]
+        self._copying = copying = Copying(self, model, area, make, (NullRole, CopyRole))
+        copying.finished.connect(self.copied)
+        copying.refused.connect(self.copy_refused)
+        if area.count > _COPIED_AT_ONCE or not copying.go_on(_AT_ONCE):
+            copying.start()
         return True
+
+    @property
+    def is_copying(self) -> bool:
+        """Whether cells are still being copied."""
+        return self._copying is not None and self._copying.is_under_way
 
     @override
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -211,34 +226,15 @@ class Grid(QTableView):
     def _widths(self, columns: int) -> list[int]:
         return [self.columnWidth(column) for column in range(columns)]
 
-    def _selected(self) -> set[tuple[int, int]]:
-        if _model_of(self) is None:
-            return set()
+    def _area(self) -> Area:
+        model = _model_of(self)
+        if model is None:
+            return Area((), [])
+        head = self._head
+        columns = [column for column in range(model.columnCount()) if not self.isColumnHidden(column)]
         # The stubs do not know that a selection is a list of ranges.
         ranges = cast("list[QItemSelectionRange]", list(self.selectionModel().selection()))  # pyright: ignore
-        count = sum(part.width() * part.height() for part in ranges)
-        if count > _MOST_COPIED:
-            self.copy_refused.emit(count)
-            return set()
-        cells: set[tuple[int, int]] = set()
-        for part in ranges:
-            for column in range(part.left(), part.right() + 1):
-                if not self.isColumnHidden(column):
-                    cells.update((row, column) for row in range(part.top(), part.bottom() + 1))
-        return cells
-
-    def _copied(self, row: int, column: int) -> str:
-        model = self.model()
-        index = model.index(row, column)
-        if model.data(index, NullRole) is True:
-            return ""
-        value = model.data(index, CopyRole)
-        if value is None:
-            value = model.data(index, Qt.ItemDataRole.DisplayRole)
-        text = "" if value is None else str(value)
-        if any(mark in text for mark in '\t\n\r"'):
-            return '"' + text.replace('"', '""') + '"'
-        return text
+        return Area(ranges, sorted(columns, key=head.visualIndex))
 
 
 class GridHeader(QHeaderView):

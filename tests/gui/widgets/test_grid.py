@@ -1,11 +1,15 @@
 """The calm table."""
 
+import json
+
 import pytest
 from PySide6.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, Qt
 from PySide6.QtGui import QFontMetrics, QGuiApplication
 
 from pgexplorer.ui import theme
+from pgexplorer.ui.widgets import grid_copy
 from pgexplorer.ui.widgets.grid import CopyRole, Grid, NullRole
+from pgexplorer.ui.widgets.grid_copy import FORMATS
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
 
@@ -92,12 +96,96 @@ def test_that_scattered_cells_keep_their_places_when_copied(grid):
     assert QGuiApplication.clipboard().text() == "1\t\n\tc"
 
 
-def test_that_a_copy_too_large_for_the_clipboard_is_refused_aloud(grid, qtbot):
-    show(grid, [("1", "a")] * 300_000)
+def test_that_many_cells_are_copied_while_the_window_answers(grid, qtbot):
+    show(grid, [("1", "a")] * 100_000)
+    grid.selectAll()
+    with qtbot.waitSignal(grid.copied, timeout=60_000) as done:
+        assert grid.copy_selection("CSV")
+        assert grid.is_copying  # the call came back before the work was done
+    assert done.args == [200_000]
+    assert not grid.is_copying
+    text = QGuiApplication.clipboard().text()
+    assert text.startswith("id,name\n1,a\n")
+    assert text.count("\n") == 100_001
+
+
+def test_that_a_copy_too_large_for_the_clipboard_is_refused_aloud(grid, qtbot, monkeypatch):
+    monkeypatch.setattr(grid_copy, "MOST_LETTERS", 1_000)
+    show(grid, [("1", "a")] * 300)
+    QGuiApplication.clipboard().setText("before")
     grid.selectAll()
     with qtbot.waitSignal(grid.copy_refused) as refusal:
-        assert not grid.copy_selection()
-    assert refusal.args == [600_000]
+        grid.copy_selection()
+    assert refusal.args == [600]
+    assert QGuiApplication.clipboard().text() == "before"
+
+
+def test_that_a_new_copy_and_a_new_result_end_the_copy_under_way(grid, qtbot):
+    show(grid, [("1", "a")] * 100_000)
+    grid.selectAll()
+    grid.copy_selection()
+    grid.clearSelection()
+    grid.setCurrentIndex(grid.model().index(0, 0))
+    with qtbot.waitSignal(grid.copied) as done:
+        grid.copy_selection()
+    assert done.args == [1]
+    assert QGuiApplication.clipboard().text() == "1"
+    grid.selectAll()
+    grid.copy_selection()
+    grid.model().beginResetModel()
+    grid.model().rows = []
+    grid.model().endResetModel()
+    assert not grid.is_copying
+    assert QGuiApplication.clipboard().text() == "1"
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("Tabs", '1\t"a\tb"\n\t'),
+        ("Tabs, with names", 'id\tname\n1\t"a\tb"\n\t'),
+        ("CSV", 'id,name\n1,a\tb\n,""\n'),
+        ("JSON", '[\n  {"id": 1, "name": "a\\tb"},\n  {"id": null, "name": ""}\n]\n'),
+        ("Markdown", "| id | name |\n| ---: | --- |\n| 1 | a\tb |\n| *NULL* |  |\n"),
+        ("INSERT", 'INSERT INTO "T" ("id", "name") VALUES\n  (1, \'a\tb\'),\n  (NULL, \'\');\n'),
+    ],
+)
+def test_that_null_nothing_and_tabs_are_told_apart_in_every_format(grid, form, text):
+    show(grid, [("1", "a\tb"), (None, "")])
+    grid.copied_table = '"T"'
+    grid.selectAll()
+    assert grid.copy_selection(form)
+    assert QGuiApplication.clipboard().text() == text
+
+
+def test_that_hard_values_survive_each_format(grid):
+    heads = ("n\nnumeric", "n\nboolean", "j\njsonb", "t\ntext")
+    rows = [("NaN", "t", '{"a": 123456789012345678901234567890}', "it's \\ a|b\nc"), ("-1.50", "f", "null", '"x"')]
+    show(grid, rows, heads)
+    grid.selectAll()
+    copied = {}
+    for form in FORMATS:
+        grid.copy_selection(form)
+        copied[form] = QGuiApplication.clipboard().text()
+    parsed = json.loads(copied["JSON"])
+    assert [list(row) for row in parsed] == [["n", "n_2", "j", "t"]] * 2
+    assert [row["n"] for row in parsed] == ["NaN", -1.5]
+    assert "123456789012345678901234567890" in copied["JSON"]
+    assert [row["n_2"] for row in parsed] == [True, False]
+    assert [row["t"] for row in parsed] == [rows[0][3], rows[1][3]]
+    assert "E'it''s \\\\ a|b\nc'" in copied["INSERT"]
+    assert "'-1.50'" in copied["INSERT"]
+    assert "it's \\\\ a\\|b<br>c" in copied["Markdown"]
+    assert '"it\'s \\ a|b\nc"' in copied["CSV"]
+
+
+def test_that_cells_here_and_there_keep_their_places(grid):
+    model = show(grid, [("1", "a"), ("2", "b"), ("3", "c"), ("4", "d")])
+    chosen = QItemSelection(model.index(0, 0), model.index(1, 0))
+    chosen.merge(QItemSelection(model.index(1, 1), model.index(3, 1)), QItemSelectionModel.SelectionFlag.Select)
+    grid.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+    grid.copy_selection()
+    assert QGuiApplication.clipboard().text() == "1\t\n2\tb\n\tc\n\td"
 
 
 def test_that_nothing_selected_copies_nothing(grid):
