@@ -119,8 +119,8 @@ class Books:
     def links(self) -> dict[int, str]:
         """Return what the sockets say at this moment, by backend pid."""
         with self._lock:
-            conns = [slot.ref() for slot in self._slots.values() if slot.ref is not None]
-        return look(conn for conn in conns if conn is not None)
+            conns = [(slot.pid, slot.ref()) for slot in self._slots.values() if slot.ref is not None]
+        return look((pid, conn) for pid, conn in conns if conn is not None)
 
     def insides(self) -> Insides:
         """Return psycopg2's view of this pool: _pool, _used and _rused."""

@@ -54,20 +54,17 @@ def poller(conn: Any) -> Callable[[], object]:
     return partial(polled.poll, 0)
 
 
-def look(conns: Iterable[Any]) -> dict[int, str]:
+def look(conns: Iterable[tuple[int, Any]]) -> dict[int, str]:
     """Return by backend pid whether the socket of each connection is "open", "readable" or "closed". No round trip.
 
     "readable": the server sent something that nobody has read yet: an answer under way, a notice, or a goodbye.
     """
     found: dict[int, str] = {}
-    for conn in conns:
-        pid, state = 0, "closed"
-        with contextlib.suppress(OSError, ValueError, psycopg2.Error):  # it may be closed meanwhile by its holder
-            pid = conn.info.backend_pid
+    for pid, conn in conns:
+        found[pid] = "closed"
+        with contextlib.suppress(OSError, ValueError, psycopg2.Error):  # its holder may close it meanwhile
             if not conn.closed:
-                state = "readable" if _is_readable(conn.fileno()) else "open"
-        if pid:
-            found[pid] = state
+                found[pid] = "readable" if _is_readable(conn.fileno()) else "open"
     return found
 
 

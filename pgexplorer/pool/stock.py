@@ -272,8 +272,8 @@ class StockPool:
     def links(self) -> dict[int, str]:
         """Return what the sockets say at this moment, by backend pid."""
         with self._lock:
-            conns = [record.conn() for record in self._records.values()]
-        return look(conn for conn in conns if conn is not None)
+            conns = [(record.pid, record.conn()) for record in self._records.values()]
+        return look((pid, conn) for pid, conn in conns if conn is not None)
 
     def insides(self) -> Insides:
         """Return _pool, _used and _rused with each connection named by its backend pid."""

@@ -41,7 +41,10 @@ from typing_extensions import override
 
 from pgexplorer.ui import theme
 from pgexplorer.ui.widgets import plain
+from pgexplorer.ui.widgets.cell_viewer import CellViewer
+from pgexplorer.ui.widgets.find_bar import FindBar
 from pgexplorer.ui.widgets.grid_copy import FORMATS, Area, Copying, insert
+from pgexplorer.ui.widgets.grid_menu import GridMenu, Offers, ask_row
 
 NullRole: Final = Qt.ItemDataRole.UserRole + 1
 CopyRole: Final = Qt.ItemDataRole.UserRole + 2
@@ -96,6 +99,11 @@ class Grid(QTableView):
         rows.setHighlightSections(False)
         rows.setSectionsClickable(True)
         self._measure()
+        self.find_bar = FindBar(self)
+        self.menus = GridMenu(
+            self,
+            Offers(self.view_current, self.copy_selection, self.open_find, self.fit_columns, self.fit_column),
+        )
 
     @override
     def setModel(self, model: QAbstractItemModel | None) -> None:
@@ -177,6 +185,39 @@ class Grid(QTableView):
             copying.start()
         return True
 
+    def fit_column(self, column: int) -> None:
+        """Make *column* as wide as its head and the values around those in view want."""
+        model = _model_of(self)
+        if model is None:
+            return
+        first = max(0, self.rowAt(0))
+        rows = range(first, min(model.rowCount(), first + _MEASURED_ROWS))
+        most = max(theme.scaled(_MOST_WIDTH), self.viewport().width() * 3 // 4)
+        width = max(self._head.wanted_width(column), _Measure(model).width_of(column, rows, most))
+        self.setColumnWidth(column, min(width, most))
+
+    def view_current(self) -> None:
+        """Show the current cell's value in a window of its own."""
+        index = self.currentIndex()
+        if not index.isValid():
+            return
+        model = self.model()
+        text: str | None = None
+        if model.data(index, NullRole) is not True:
+            value = model.data(index, CopyRole)
+            text = str(model.data(index, Qt.ItemDataRole.DisplayRole) if value is None else value)
+        words = model.headerData(index.column(), Qt.Orientation.Horizontal, Qt.ItemDataRole.DisplayRole)
+        name, _, kind = str(words or "").partition("\n")
+        CellViewer(self, name, kind, text).show()
+
+    def open_find(self) -> None:
+        """Open the bar that finds text in the cells."""
+        self.find_bar.open_bar()
+
+    def ask_row(self) -> None:
+        """Ask for a row and go there."""
+        ask_row(self)
+
     @property
     def is_copying(self) -> bool:
         """Whether cells are still being copied."""
@@ -187,8 +228,24 @@ class Grid(QTableView):
         if event.matches(QKeySequence.StandardKey.Copy):
             self.copy_selection()
             event.accept()
-            return
-        super().keyPressEvent(event)
+        elif event.key() == Qt.Key.Key_G and event.modifiers() == Qt.KeyboardModifier.ControlModifier:
+            self.ask_row()  # before FindNext, which is Ctrl+G too on some systems
+        elif event.matches(QKeySequence.StandardKey.Find):
+            self.open_find()
+        elif event.matches(QKeySequence.StandardKey.FindNext):
+            self.find_bar.next()
+        elif event.matches(QKeySequence.StandardKey.FindPrevious):
+            self.find_bar.previous()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers():
+            self.view_current()
+        else:
+            super().keyPressEvent(event)
+
+    @override
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        super().mouseDoubleClickEvent(event)
+        if self.indexAt(event.position().toPoint()).isValid() and event.button() == Qt.MouseButton.LeftButton:
+            self.view_current()
 
     @override
     def changeEvent(self, arg__1: QEvent, /) -> None:
@@ -385,10 +442,14 @@ class CellDelegate(QStyledItemDelegate):
         null = model.data(index, NullRole) is True
         value = model.data(index, Qt.ItemDataRole.DisplayRole)
         text = "NULL" if null and not value else "" if value is None else plain.one_line(str(value))
+        # What has nothing to see is told in a muted hand: '' and white space are not NULL, nor the same.
+        is_blank = not null and (not text or text.isspace())
+        if is_blank and value is not None:
+            text = plain.visible_space(text)
         if text:
             inner = rect.adjusted(look.padding, 0, -look.padding, 0)
             painter.setFont(look.null_font if null else look.font)
-            painter.setPen(look.selection_text if selected else self._pen(model, index, look, null=null))
+            painter.setPen(look.selection_text if selected else self._pen(model, index, look, muted=null or is_blank))
             # Most values fit; a line of monospace is known to without shaping it.
             if not text.isascii() or len(text) * look.widest > inner.width():
                 text = look.metrics.elidedText(text, Qt.TextElideMode.ElideRight, inner.width())
@@ -412,13 +473,13 @@ class CellDelegate(QStyledItemDelegate):
             self._look = _Look(key)
         return self._look
 
-    def _pen(self, model: QAbstractItemModel, index: _Index, look: "_Look", *, null: bool) -> QColor:
+    def _pen(self, model: QAbstractItemModel, index: _Index, look: "_Look", *, muted: bool) -> QColor:
         fore = model.data(index, Qt.ItemDataRole.ForegroundRole)
         if isinstance(fore, QBrush):
             return fore.color()
         if isinstance(fore, QColor):
             return fore
-        return look.muted if null else look.text
+        return look.muted if muted else look.text
 
 
 class _Measure:
@@ -432,9 +493,13 @@ class _Measure:
 
     def width(self, column: int, rows: int, enough: int) -> int:
         """Return the width that the first *rows* values of *column* want; *enough* or more ends the search."""
+        return self.width_of(column, range(rows), enough)
+
+    def width_of(self, column: int, rows: range, enough: int) -> int:
+        """Return the width that *rows* of *column* want; *enough* or more ends the search."""
         model = self._model
         widest = 0
-        for row in range(rows):
+        for row in rows:
             value = model.data(model.index(row, column), Qt.ItemDataRole.DisplayRole)
             text = "NULL" if value is None else str(value)
             if text.isascii():

@@ -24,3 +24,8 @@ def one_line(text: str, limit: int = 400) -> str:
     """Return the beginning of *text* as one line, its line breaks shown as ↵."""
     cut = text[:limit] + ("…" if len(text) > limit else "")
     return cut.replace("\r\n", "↵").replace("\n", "↵").replace("\r", "↵").replace("\t", "⇥")
+
+
+def visible_space(text: str) -> str:
+    """Return *text*, which has nothing to see, so that it can be seen: '' or a mark for each space."""
+    return "".join("␣" if mark == " " else "⍽" if mark.isspace() else mark for mark in text) or "''"

@@ -562,7 +562,7 @@ def test_that_links_tell_an_end_that_nobody_has_read(pg_pool, admin):
     until(lambda: pool.links() == {dead: "readable", alive: "open"})
     with pytest.raises(psycopg2.OperationalError):
         one(held, "SELECT 1")
-    assert pool.links() == {alive: "open"}  # a closed connection has no backend any more
+    assert pool.links() == {dead: "closed", alive: "open"}
 
 
 def test_that_the_histograms_count_what_the_pool_counts(pg_pool):

@@ -1,0 +1,123 @@
+"""What a right click on a table offers: on its cells, and on the heads of its columns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QInputDialog, QMenu, QTableView
+
+from pgexplorer.ui.widgets.grid_copy import FORMATS
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What a table can do, beside what every table view can."""
+
+    view: Callable[[], object]
+    copy: Callable[[str], object]  # in a format of FORMATS
+    find: Callable[[], object]
+    fit_all: Callable[[], object]
+    fit_one: Callable[[int], object]
+
+
+class GridMenu:
+    """The menus of *grid*."""
+
+    def __init__(self, grid: QTableView, offers: Offers) -> None:
+        self._grid = grid
+        self._offers = offers
+        head = grid.horizontalHeader()
+        grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        grid.customContextMenuRequested.connect(self._at_cell)
+        head.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        head.customContextMenuRequested.connect(self._at_head)
+
+    def of_cells(self) -> QMenu:
+        """Return the menu of the selected cells."""
+        grid, offers = self._grid, self._offers
+        menu = _menu(grid, "grid.menu")
+        has_cell = grid.currentIndex().isValid()
+        view = menu.addAction("View the value\tReturn", offers.view)
+        copy = menu.addAction("Copy\tCtrl+C", lambda: offers.copy(next(iter(FORMATS))))
+        for action in (view, copy):
+            action.setEnabled(has_cell)
+        formats = menu.addMenu("Copy as")
+        formats.setEnabled(has_cell)
+        for form in FORMATS:
+            formats.addAction(form, partial(offers.copy, form))
+        menu.addSeparator()
+        menu.addAction("Find…\tCtrl+F", offers.find)
+        menu.addAction("Go to row…\tCtrl+G", partial(ask_row, grid))
+        menu.addAction("Select all\tCtrl+A", grid.selectAll)
+        return menu
+
+    def of_column(self, column: int) -> QMenu:
+        """Return the menu of a column's head."""
+        grid = self._grid
+        menu = _menu(grid, "grid.column_menu")
+        model, head = grid.model(), grid.horizontalHeader()
+        words = str(model.headerData(column, Qt.Orientation.Horizontal, Qt.ItemDataRole.DisplayRole) or "")
+        name = words.partition("\n")[0]
+        shown = head.count() - head.hiddenSectionCount()
+        menu.addAction("Copy the name", lambda: QGuiApplication.clipboard().setText(name))
+        menu.addAction("Select the column", lambda: grid.selectColumn(column))
+        menu.addSeparator()
+        menu.addAction("Fit to its values", partial(self._offers.fit_one, column))
+        menu.addAction("Fit all columns", self._offers.fit_all)
+        hide = menu.addAction("Hide", lambda: grid.setColumnHidden(column, True))
+        hide.setEnabled(shown > 1)
+        if head.hiddenSectionCount():
+            hidden = menu.addMenu("Show")
+            for each in range(head.count()):
+                if head.isSectionHidden(each):
+                    words = str(model.headerData(each, Qt.Orientation.Horizontal) or "").partition("\n")[0]
+                    hidden.addAction(words.replace("&", "&&"), partial(self._show, each))
+            menu.addAction("Show all", self._show_all)
+        menu.addAction("Columns in their first order", self._in_order)
+        return menu
+
+    def _show(self, column: int) -> None:
+        self._grid.setColumnHidden(column, False)
+
+    def _show_all(self) -> None:
+        for column in range(self._grid.horizontalHeader().count()):
+            self._show(column)
+
+    def _in_order(self) -> None:
+        head = self._grid.horizontalHeader()
+        for column in range(head.count()):
+            head.moveSection(head.visualIndex(column), column)
+
+    def _at_cell(self, where: QPoint) -> None:
+        self.of_cells().popup(self._grid.viewport().mapToGlobal(where))
+
+    def _at_head(self, where: QPoint) -> None:
+        head = self._grid.horizontalHeader()
+        column = head.logicalIndexAt(where)
+        if column >= 0:
+            self.of_column(column).popup(head.viewport().mapToGlobal(where))
+
+
+def ask_row(grid: QTableView) -> None:
+    """Ask for a row by its number, and make its cell in the current column current."""
+    model = grid.model()
+    count = model.rowCount()
+    if not count:
+        return
+    current = grid.currentIndex()
+    row, wanted = QInputDialog.getInt(
+        grid, "Go to row", f"Row, 1 to {count:,}:", current.row() + 1 if current.isValid() else 1, 1, count
+    )
+    if wanted:
+        index = model.index(row - 1, max(0, current.column()))
+        grid.setCurrentIndex(index)
+        grid.scrollTo(index, QTableView.ScrollHint.PositionAtCenter)
+
+
+def _menu(grid: QTableView, name: str) -> QMenu:
+    menu = QMenu(grid)
+    menu.setObjectName(name)
+    menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    return menu
