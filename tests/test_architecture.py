@@ -39,7 +39,23 @@ def test_that_every_contract_holds_in_the_sources():
 
 
 @pytest.mark.parametrize(
-    "module", ["stock", "by_hand", "script", "errors", "events", "link", "protocol", "slot", "stats"]
+    "module",
+    [
+        "stock",
+        "by_hand",
+        "script",
+        "errors",
+        "events",
+        "link",
+        "protocol",
+        "slot",
+        "stats",
+        "books",
+        "ender",
+        "figures",
+        "history",
+        "timeline",
+    ],
 )
 def test_that_the_pool_needs_psycopg2_and_nothing_else(module):
     modules = loaded(f"import pgexplorer.pool.{module}")
@@ -48,7 +64,10 @@ def test_that_the_pool_needs_psycopg2_and_nothing_else(module):
     assert not [name for name in modules if name.startswith("pgexplorer.") and not name.startswith("pgexplorer.pool")]
 
 
-@pytest.mark.parametrize("module", ["db.query", "db.probe", "db.browse", "demo.server", "home", "secrets", "assets"])
+@pytest.mark.parametrize(
+    "module",
+    ["db.query", "db.probe", "db.browse", "demo.server", "home", "secrets", "assets", "lab.faults", "lab.scenarios"],
+)
 def test_that_what_knows_no_screen_loads_no_qt(module):
     assert "PySide6" not in rooms(loaded(f"import pgexplorer.{module}"))
 
