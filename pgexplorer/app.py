@@ -110,6 +110,7 @@ def _furnish(qt: QApplication, window: MainWindow, settings: Settings, look: the
     workbench = Workbench(window, server, jobs, settings, demo, connect, tour, look)
     application = Application(qt, window, workbench, server, jobs, settings, demo)
     window.closing.connect(workbench.keep_layout)
+    window.closing.connect(workbench.leave_views)
     window.closing.connect(application.close)
     _collect_on_this_thread(window)
     _catch_bugs(window, jobs)

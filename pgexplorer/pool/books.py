@@ -57,49 +57,79 @@ class Books:
         self._exhausted = self._opened = self._closed_count = 0
         self._failed = self._timed_out = self._too_many = self._lost = 0
         self._wait, self._hold, self._connecting = Histogram(), Histogram(), Histogram()
+        self._seen_stats: PoolStats | None = None  # the last look at the books, for who does not wait for the lock
+        self._seen_slots: tuple[Slot, ...] | None = None
+        self._seen_waiters: tuple[Waiter, ...] | None = None
+        self._seen_histograms: Histograms | None = None
         self._holds: list[float] = []  # counted into the histogram a thousand at a time
 
     # -- what anybody may read ----------------------------------------------------------------------------------
 
-    def stats(self) -> PoolStats:
-        """Return the counts of this moment, exact."""
-        with self._lock:
+    def stats(self, *, patient: bool = True) -> PoolStats:
+        """Return the counts of this moment, exact; not *patient*, those of the last look where another has the lock.
+
+        A screen is not patient: a thread that was interrupted under the lock gets on only when the interpreter is its
+        turn again, behind all that are busy.
+        """
+        seen = self._seen_stats
+        if not self._lock.acquire(blocking=patient or seen is None):
+            return seen or self.stats()
+        try:
             if self._dropped:
                 self._reap()
             self._count()
-            return PoolStats(
-                self.minconn,
-                self.maxconn,
-                idle=len(self._idle),
-                used=len(self._out),
-                opening=self._opening,
-                returning=self._returning,
-                waiting=len(self._queue),
-                served=self._leases - self._revoked,
-                exhausted=self._exhausted,
-                opened=self._opened,
-                closed=self._closed_count,
-                failed=self._failed,
-                wait_median=self._wait.percentile(50),
-                wait_longest=self._wait.longest,
-                hold_median=self._hold.percentile(50),
-                connect_median=self._connecting.percentile(50),
-                timed_out=self._timed_out,
-                too_many=self._too_many,
-                lost=self._lost,
-                is_closed=self.closed,
-            )
+            idle, used, waiting = len(self._idle), len(self._out), len(self._queue)
+            opening, returning = self._opening, self._returning
+            served, exhausted = self._leases - self._revoked, self._exhausted
+            opened, closed, failed = self._opened, self._closed_count, self._failed
+            timed_out, too_many, lost = self._timed_out, self._too_many, self._lost
+            wait, hold, connecting = self._wait.copy(), self._hold.copy(), self._connecting.copy()
+            limits = self.minconn, self.maxconn
+            is_closed = self.closed
+        finally:
+            self._lock.release()
+        self._seen_stats = seen = PoolStats(
+            *limits,
+            idle=idle,
+            used=used,
+            opening=opening,
+            returning=returning,
+            waiting=waiting,
+            served=served,
+            exhausted=exhausted,
+            opened=opened,
+            closed=closed,
+            failed=failed,
+            wait_median=wait.percentile(50),
+            wait_longest=wait.longest,
+            hold_median=hold.percentile(50),
+            connect_median=connecting.percentile(50),
+            timed_out=timed_out,
+            too_many=too_many,
+            lost=lost,
+            is_closed=is_closed,
+        )
+        return seen
 
-    def slots(self) -> tuple[Slot, ...]:
-        """Return a snapshot of every connection, by number."""
-        with self._lock:
+    def slots(self, *, patient: bool = True) -> tuple[Slot, ...]:
+        """Return a snapshot of every connection, by number; *patient* as with stats()."""
+        seen = self._seen_slots
+        if not self._lock.acquire(blocking=patient or seen is None):
+            return seen or ()
+        try:
             if self._dropped:
                 self._reap()
-            return tuple(self._slots[number].snapshot() for number in sorted(self._slots))
+            self._seen_slots = seen = tuple(self._slots[number].snapshot() for number in sorted(self._slots))
+        finally:
+            self._lock.release()
+        return seen
 
-    def waiters(self) -> tuple[Waiter, ...]:
-        """Return who waits, in the order in which they are served."""
-        with self._lock:
+    def waiters(self, *, patient: bool = True) -> tuple[Waiter, ...]:
+        """Return who waits, in the order in which they are served; *patient* as with stats()."""
+        seen = self._seen_waiters
+        if not self._lock.acquire(blocking=patient or seen is None):
+            return seen or ()
+        try:
             out = sorted(self._out.values(), key=lambda slot: slot.held_since)
             waiting: list[Waiter] = []
             for place, waiter in enumerate(self._queue):
@@ -108,13 +138,22 @@ class Books:
                 mine = tuple(slot.number for slot in out if slot.ident == waiter.ident)
                 frames, asked, until = said(waiter.stack), waiter.asked, waiter.deadline
                 waiting.append(Waiter(place + 1, waiter.holder, waiter.thread, asked, until, blame, mine, frames))
-            return tuple(waiting)
+            self._seen_waiters = seen = tuple(waiting)
+        finally:
+            self._lock.release()
+        return seen
 
-    def histograms(self) -> Histograms:
-        """Return copies of how the times are spread: waiting, holding, connecting."""
-        with self._lock:
+    def histograms(self, *, patient: bool = True) -> Histograms:
+        """Return copies of how the times are spread: waiting, holding, connecting; *patient* as with stats()."""
+        seen = self._seen_histograms
+        if not self._lock.acquire(blocking=patient or seen is None):
+            return seen or self.histograms()
+        try:
             self._count()
-            return Histograms(self._wait.copy(), self._hold.copy(), self._connecting.copy())
+            self._seen_histograms = seen = Histograms(self._wait.copy(), self._hold.copy(), self._connecting.copy())
+        finally:
+            self._lock.release()
+        return seen
 
     def links(self) -> dict[int, str]:
         """Return what the sockets say at this moment, by backend pid."""

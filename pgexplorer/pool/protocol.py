@@ -32,7 +32,8 @@ class Pool(Protocol):
     """A pool that hands out psycopg2 connections and can be seen.
 
     getconn, putconn and closeall may block on the network and raise psycopg2's own errors.
-    slots, stats and events never block and hold no connection: any thread may read them.
+    slots, waiters, stats, histograms and events never wait for the network and hold no connection: any thread may read
+    them. Who is not *patient*, as a screen, gets what the last look found where a busy thread has the pool's own lock.
     """
 
     minconn: int
@@ -69,19 +70,19 @@ class Pool(Protocol):
         """Say that the holder of *conn* is about to drop it without returning it."""
         ...
 
-    def slots(self) -> tuple[Slot, ...]:
+    def slots(self, *, patient: bool = True) -> tuple[Slot, ...]:
         """Return a snapshot of every connection, by number."""
         ...
 
-    def waiters(self) -> tuple[Waiter, ...]:
+    def waiters(self, *, patient: bool = True) -> tuple[Waiter, ...]:
         """Return who waits, in the order in which they are served."""
         ...
 
-    def stats(self) -> PoolStats:
+    def stats(self, *, patient: bool = True) -> PoolStats:
         """Return the counts of this moment."""
         ...
 
-    def histograms(self) -> Histograms:
+    def histograms(self, *, patient: bool = True) -> Histograms:
         """Return copies of how the times are spread. With psycopg2's pools a connect is a getconn() that connected."""
         ...
 

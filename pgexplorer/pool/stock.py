@@ -100,6 +100,8 @@ class StockPool:
         self._records: dict[int, _Record] = {}  # by id(connection), as psycopg2's _rused
         self._counters = Counters()
         self._closed = False
+        self._seen_slots: tuple[Slot, ...] = ()  # the last look, for who does not wait for the lock
+        self._seen_stats: PoolStats | None = None
         began = time.monotonic()
         try:
             self.raw = pool_class(minconn, maxconn, *args, **kwargs)
@@ -232,38 +234,54 @@ class StockPool:
                 record.leaked = True
             self.events.append(EventKind.LEAKED, slot=record.number, pid=record.pid, holder=record.holder)
 
-    def slots(self) -> tuple[Slot, ...]:
-        """Return a snapshot of every connection, by number."""
-        with self._lock:
-            return tuple(sorted((r.snapshot() for r in self._records.values()), key=lambda slot: slot.number))
+    def slots(self, *, patient: bool = True) -> tuple[Slot, ...]:
+        """Return a snapshot of every connection, by number; not *patient*, the last one while records change."""
+        if not self._lock.acquire(blocking=patient):
+            return self._seen_slots
+        try:
+            seen = tuple(sorted((r.snapshot() for r in self._records.values()), key=lambda slot: slot.number))
+            self._seen_slots = seen
+        finally:
+            self._lock.release()
+        return seen
 
-    def waiters(self) -> tuple[Waiter, ...]:
+    def waiters(self, *, patient: bool = True) -> tuple[Waiter, ...]:
         """Return nobody: psycopg2's pools never wait."""
         return ()
 
-    def stats(self) -> PoolStats:
-        """Return the counts of this moment."""
-        with self._lock:
+    def stats(self, *, patient: bool = True) -> PoolStats:
+        """Return the counts of this moment; *patient* as with slots()."""
+        seen = self._seen_stats
+        if not self._lock.acquire(blocking=patient or seen is None):
+            return seen or self.stats()
+        try:
             out = sum(record.state is not SlotState.IDLE for record in self._records.values())
-            totals = self._counters
-            return PoolStats(
-                self.minconn,
-                self.maxconn,
-                idle=len(self._records) - out,
-                used=out,
-                served=totals.served,
-                exhausted=totals.exhausted,
-                opened=totals.opened,
-                closed=totals.closed,
-                failed=totals.failed,
-                wait_median=totals.wait.percentile(50),
-                wait_longest=totals.wait.longest,
-                hold_median=totals.hold.percentile(50),
-                connect_median=totals.connect.percentile(50),
-                is_closed=self._closed,
-            )
+            idle, totals = len(self._records) - out, self._counters
+            counts = totals.served, totals.exhausted, totals.opened, totals.closed, totals.failed
+            wait, hold, connect = totals.wait.copy(), totals.hold.copy(), totals.connect.copy()
+            is_closed = self._closed
+        finally:
+            self._lock.release()
+        served, exhausted, opened, closed, failed = counts
+        self._seen_stats = seen = PoolStats(
+            self.minconn,
+            self.maxconn,
+            idle=idle,
+            used=out,
+            served=served,
+            exhausted=exhausted,
+            opened=opened,
+            closed=closed,
+            failed=failed,
+            wait_median=wait.percentile(50),
+            wait_longest=wait.longest,
+            hold_median=hold.percentile(50),
+            connect_median=connect.percentile(50),
+            is_closed=is_closed,
+        )
+        return seen
 
-    def histograms(self) -> Histograms:
+    def histograms(self, *, patient: bool = True) -> Histograms:
         """Return copies of how the times are spread; a connect is a getconn() that connected, its lock included."""
         with self._lock:
             totals = self._counters

@@ -56,7 +56,7 @@ def show_failure(bar: MessageBar, error: Any, server: Server, again: Any = None)
         return
     if words.title.startswith(_FULL) and server.in_use is not None:
         pool = server.in_use.pool
-        who = holders(pool.slots())
+        who = holders(pool.slots(patient=False))
         bar.show_message(
             "warning",
             words.title,

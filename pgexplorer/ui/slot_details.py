@@ -89,7 +89,8 @@ class SlotDetails(QDialog):
     def look(self) -> None:
         """Show the records of the moment."""
         pool = self._find()
-        slot = None if pool is None else next((slot for slot in pool.slots() if slot.pid == self._pid), None)
+        slots = () if pool is None else pool.slots(patient=False)
+        slot = next((slot for slot in slots if slot.pid == self._pid), None)
         if pool is None or slot is None:
             self._what.setText(f"Backend {self._pid} is not in the pool any more.")
         else:

@@ -2,6 +2,7 @@
 
 import base64
 import logging
+from functools import partial
 
 from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
@@ -29,6 +30,7 @@ from pgexplorer.server import Server
 from pgexplorer.settings import Settings
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.actions import Action, button
+from pgexplorer.ui.dock import Dock
 from pgexplorer.ui.main_window import MainWindow
 from pgexplorer.ui.panel import Panel
 from pgexplorer.ui.panels.connect import ConnectPanel
@@ -37,6 +39,7 @@ from pgexplorer.ui.panels.query import QueryPanel
 from pgexplorer.ui.panels.schema import SchemaPanel
 from pgexplorer.ui.panels.table import TablePanel
 from pgexplorer.ui.panels.tour import TourPanel
+from pgexplorer.ui.views import pool_views
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.message_bar import MessageBar
@@ -80,10 +83,12 @@ class Workbench(QWidget):
         self._tables_of = ""  # the address of the server whose tables are open
         self._look = look
         self._queries = 0
+        self._dock_height = 0  # before it was folded
         self.connect_panel = connect
         self.tour = tour
         self.schema = SchemaPanel(server, jobs)
         self.pool = PoolPanel(server, jobs)
+        self.dock = Dock(pool_views(server, jobs, demo))
         self.tabs = QTabWidget(documentMode=True, tabsClosable=True, movable=True)
         self.tabs.setObjectName("tabs")
         self.tabs.setAccessibleName("Tables and SQL")
@@ -109,6 +114,11 @@ class Workbench(QWidget):
             Action("window.tour", "Guided tour", self.show_tour, "F1", "book"),
             Action("window.next_pane", "Next pane", self._next_pane, "F6", "arrow-right"),
             Action("window.pool", "Show the pool panel", self._toggle_pool, "Ctrl+Shift+P", "pool"),
+            Action("window.dock", "Views of the pool", self._toggle_dock, "Ctrl+J", "timeline"),
+            *(
+                Action(f"window.{title.lower()}", title, partial(self.show_view, title), f"Alt+{number}")
+                for number, title in enumerate(self.dock.titles, 1)
+            ),
             Action("window.keys", "Keyboard shortcuts", self.show_keys, "Ctrl+/", "help"),
             Action("window.quit", "Quit", frame.close, "Ctrl+Q", "close-all"),
         ]
@@ -160,9 +170,9 @@ class Workbench(QWidget):
         self._centre = QStackedWidget()
         self._centre.addWidget(self._empty)
         self._centre.addWidget(self.tabs)
-        # The tour lies under the schema and the tabs: the pool, on which it works, stays in sight whole.
+        # The tour and the views of the pool lie under the schema and the tabs: the pool itself stays in sight whole.
         self._browse = _splitter(Qt.Orientation.Horizontal, self.schema, self._centre)
-        self._middle = _splitter(Qt.Orientation.Vertical, self._browse, self.tour)
+        self._middle = _splitter(Qt.Orientation.Vertical, self._browse, self.dock, self.tour)
         self._split = _splitter(Qt.Orientation.Horizontal, self._middle, self.pool)
         self._browse.setStretchFactor(1, 1)
         self._middle.setStretchFactor(0, 1)
@@ -207,8 +217,12 @@ class Workbench(QWidget):
             menu = bar.addMenu(f"&{panel.TITLE}")
             menu.addActions(list(panel.actions_by_name.values()))
         view = bar.addMenu("&View")
-        for name in ("window.new_sql", "window.close_tab", "window.next_pane", "window.pool"):
+        for name in ("window.new_sql", "window.close_tab", "window.next_pane", "window.pool", "window.dock"):
             view.addAction(self._actions[name])
+        view.addSeparator()
+        for title in self.dock.titles:
+            view.addAction(self._actions[f"window.{title.lower()}"])
+        view.addSeparator()
         looks = view.addMenu("Colours")
         group = QActionGroup(self)
         for scheme, words in _SCHEMES.items():
@@ -227,6 +241,7 @@ class Workbench(QWidget):
         self.pool.glance_changed.connect(self._glance)
         self.tour.outcome_arrived.connect(self.pool.show_outcome)
         self.tour.closed.connect(self.tour.hide)
+        self.dock.folded.connect(self._dock_folded)
         self.connect_panel.demo_wanted.connect(self.start_demo)
         self._demo.started.connect(self._demo_started)
         self._demo.failed.connect(self._demo_failed)
@@ -296,11 +311,36 @@ class Workbench(QWidget):
         """Show the guided tour under the tabs."""
         self.show_explore()
         self.tour.show()
+        self.dock.fold()  # both would leave no room for the tables
         total = sum(self._middle.sizes())
-        if self._middle.sizes()[1] < 120:
+        if self._middle.sizes()[2] < 120:
             wanted = min(300, max(220, total // 2))
-            self._middle.setSizes([max(0, total - wanted), wanted])
+            tabs = self.dock.maximumHeight()
+            self._middle.setSizes([max(0, total - wanted - tabs), tabs, wanted])
         self.tour.begin()
+
+    def show_view(self, title: str) -> Panel:
+        """Show one of the views of the pool, and return it: Timeline, Queue, Truth, Statistics or Faults."""
+        self.show_explore()
+        return self.dock.show_view(title)
+
+    def _toggle_dock(self) -> None:
+        self.show_explore()
+        self.dock.toggle()
+
+    def _dock_folded(self, folded: bool) -> None:
+        sizes = self._middle.sizes()
+        total = sum(sizes)
+        if folded:
+            self._dock_height = max(sizes[1], self._dock_height if sizes[1] < 120 else 0)
+            tabs = self.dock.maximumHeight()
+            self._middle.setSizes([max(0, total - tabs - sizes[2]), tabs, sizes[2]])
+        else:
+            if self.tour.isVisible() and total < theme.scaled(760):
+                self.tour.hide()  # as show_tour() folds the dock: both would leave no room for the tables
+            tour = sizes[2] if self.tour.isVisible() else 0
+            wanted = min(max(self._dock_height, theme.scaled(230), total * 2 // 5), max(0, total - tour - 160))
+            self._middle.setSizes([max(0, total - wanted - tour), wanted, tour])
 
     def open_table(self, relation: Relation) -> None:
         """Open *relation* in a tab, or show the tab where it is open already."""
@@ -341,9 +381,9 @@ class Workbench(QWidget):
         self._centre.setCurrentWidget(self.tabs)
 
     def _order_tabs(self, panel: Panel) -> None:
-        """Let Tab go as the eye does: schema, tabs, the panel in the tab, the tour, the pool."""
+        """Let Tab go as the eye does: schema, tabs, the panel in the tab, the views, the tour, the pool."""
         before: QWidget = self.tabs
-        for each in (panel, self.tour, self.pool):
+        for each in (panel, self.dock, self.tour, self.pool):
             for stop in each.findChildren(QWidget):
                 if stop.focusPolicy() & Qt.FocusPolicy.TabFocus:
                     QWidget.setTabOrder(before, stop)
@@ -356,7 +396,7 @@ class Workbench(QWidget):
                 self.tabs.setTabIcon(index, icons.icon(str(panel.property("icon_name")), "muted"))
 
     def _next_pane(self) -> None:
-        """Move the focus on: schema, tab, tour, pool."""
+        """Move the focus on: schema, tab, views of the pool, tour, pool."""
         current = self.tabs.currentWidget()
         middle: QWidget = self.tabs
         if isinstance(current, QueryPanel):
@@ -366,6 +406,7 @@ class Workbench(QWidget):
         panes: list[tuple[QWidget, QWidget]] = [
             (self.schema, self.schema.tree),
             (self.tabs, middle),
+            (self.dock, self.dock.stop),
             (self.tour, self.tour.next_button),
         ]
         panes.append((self.pool, self.pool.findChild(QPushButton, "pool.check_out") or self.pool))
@@ -422,7 +463,14 @@ class Workbench(QWidget):
     def _show_state(self) -> None:
         in_use = self._server.in_use
         exploring = self.pages.currentWidget() is self._split
-        for name in ("window.explore", "window.new_sql", "window.tour", "window.disconnect", "window.pool"):
+        for name in (
+            "window.explore",
+            "window.new_sql",
+            "window.tour",
+            "window.disconnect",
+            "window.pool",
+            *self._of_the_dock(),
+        ):
             self._actions[name].setEnabled(in_use is not None)
         on_demo = in_use is not None and self._demo.is_server_of(in_use.profile)
         self._actions["window.sample"].setEnabled(on_demo and not self._demo.is_loading)
@@ -445,6 +493,9 @@ class Workbench(QWidget):
         self._frame.setWindowTitle(f"{profile.title} — pgexplorer")
         self._tab_changed() if exploring else self._status_tab.setText("")
 
+    def _of_the_dock(self) -> list[str]:
+        return ["window.dock", *(f"window.{title.lower()}" for title in self.dock.titles)]
+
     def _unheard(self, error: Exception, trace: str) -> None:
         """Show a failure that no panel asked for: a bug, with its traceback ready to copy; nothing is lost."""
         _log.error("unheard: %s", trace)
@@ -461,7 +512,7 @@ class Workbench(QWidget):
 
     def keyboard_rows(self) -> list[tuple[str, str]]:
         """Return every action that has a shortcut: its words and its keys."""
-        panels = [self.connect_panel, self.schema, self.pool, self.tour, *self.query_panels()[:1]]
+        panels = [self.connect_panel, self.schema, self.pool, *self.dock.panels(), self.tour, *self.query_panels()[:1]]
         found = [*self._actions.values(), *(action for panel in panels for action in panel.actions_by_name.values())]
         native = QKeySequence.SequenceFormat.NativeText
         return [
@@ -493,6 +544,11 @@ class Workbench(QWidget):
         for name, splitter in self._kept():
             if layout := self._settings.preference(name):
                 splitter.restoreState(QByteArray(base64.b64decode(layout, validate=False)))
+
+    def leave_views(self) -> None:
+        """End what the views of the pool have under way: faults must not outlive the window."""
+        for panel in self.dock.panels():
+            panel.leave()
 
     def keep_layout(self) -> None:
         """Remember the splitters."""

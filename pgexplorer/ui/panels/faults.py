@@ -412,7 +412,7 @@ class FaultsPanel(Panel):
     def _unless_out_ends(self, go_on: Callable[[], object]) -> None:
         """Call *go_on*, which opens another pool, at once or when the person agrees that what is out ends."""
         in_use = self._server.in_use
-        slots = in_use.pool.slots() if in_use is not None else ()
+        slots = in_use.pool.slots(patient=False) if in_use is not None else ()
         ends = holders([slot for slot in slots if not slot.holder.startswith("asker ")])
         if not ends:
             go_on()

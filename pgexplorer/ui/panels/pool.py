@@ -338,7 +338,7 @@ class PoolPanel(Panel):
         if self._server.in_use is None:
             return
         pool = self._server.in_use.pool
-        slots, stats = pool.slots(), pool.stats()
+        slots, stats = pool.slots(patient=False), pool.stats(patient=False)
         now = time.monotonic()
         by_hand = {held.pid for held in self._server.in_use.hand.held()}
         self._ask_waits(slots, now)
@@ -398,7 +398,7 @@ class PoolPanel(Panel):
     def _enable(self, _key: str = "") -> None:
         in_use = self._server.in_use
         ready = in_use is not None and not self._busy
-        closed = in_use is not None and in_use.pool.stats().is_closed
+        closed = in_use is not None and in_use.pool.stats(patient=False).is_closed
         chosen = self._chosen()
         rests = chosen not in self._running
         for name, usable in (

@@ -153,8 +153,8 @@ class QueuePanel(Panel):
             self._empty("No pool yet", "Connect to a server, and who waits for its pool stands here.")
             return
         began = time.monotonic()
-        waiters = pool.waiters()
-        stats = pool.stats()
+        waiters = pool.waiters(patient=False)
+        stats = pool.stats(patient=False)
         took = time.monotonic() - began
         # The pool's lock is held while the queue is copied: a very long one is looked at less often.
         interval = min(_SLOWEST, max(_PULSE, round(took * 20_000)))
@@ -194,7 +194,7 @@ class QueuePanel(Panel):
 
     def _show(self, pool: Pool, waiters: Sequence[Waiter], stats: PoolStats) -> None:
         now = time.monotonic()
-        slots = pool.slots()
+        slots = pool.slots(patient=False)
         is_new = self._pages.currentIndex() == 0 or bool(waiters) != bool(self.table.items.rowCount())
         self._pages.setCurrentIndex(1)
         if is_new or now - self._said_at >= _SAY:  # words whose length changes have everything laid out anew
@@ -425,7 +425,7 @@ def _key(waiter: Waiter) -> _Key:
 
 
 def _so_far(pool: Pool, stats: PoolStats) -> str:
-    waited = pool.histograms().wait
+    waited = pool.histograms(patient=False).wait
     at_once = sum(count for edge, count in waited.buckets() if edge < _AT_ONCE)
     count = waited.count - at_once + stats.timed_out
     patience = f"A caller waits {pool.timeout:g} s at most" if pool.timeout else "Its timeout is 0: callers do not wait"

@@ -295,10 +295,10 @@ class StatisticsPanel(Panel):
         pool = self._find()
         if pool is None:
             return
-        stats = pool.stats()
+        stats = pool.stats(patient=False)
         self.series.add(stats, time.monotonic())
         most_idle, least_open = _limits(pool)
-        figures = read(stats, pool.histograms(), most_idle=most_idle, least_open=least_open)
+        figures = read(stats, pool.histograms(patient=False), most_idle=most_idle, least_open=least_open)
         # psycopg2 does not count what it loses: a 0 would be a lie.
         self.figures = tuple(each for each in figures if each.label != "lost" or not isinstance(pool, StockPool))
         for figure in self.figures:
@@ -322,7 +322,7 @@ class StatisticsPanel(Panel):
 
     def _list_holders(self) -> None:
         if (pool := self._find()) is not None:
-            self._show_leaks(pool.slots(), time.monotonic())
+            self._show_leaks(pool.slots(patient=False), time.monotonic())
 
     def _changed(self) -> None:
         if self.isVisible():

@@ -174,8 +174,10 @@ class TourPanel(Panel):
         if self._server.in_use is None:
             return ""
         pool = self._server.in_use.pool
-        fits = (pool.kind, pool.minconn, pool.maxconn) == (step.kind, MINCONN, MAXCONN) and not pool.stats().is_closed
-        return "" if fits and step is not STEPS[0] else holders(pool.slots())
+        fits = (pool.kind, pool.minconn, pool.maxconn) == (step.kind, MINCONN, MAXCONN) and not pool.stats(
+            patient=False
+        ).is_closed
+        return "" if fits and step is not STEPS[0] else holders(pool.slots(patient=False))
 
     def _go_on(self) -> None:
         self._may_end = True

@@ -1,10 +1,11 @@
 """The slots of a pool as cards: which connection, in what state, held by whom, for how long."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFocusEvent,
@@ -33,6 +34,7 @@ from pgexplorer.ui.widgets.elided_label import ElidedLabel
 from pgexplorer.ui.widgets.states import StateKind, mark_colour, paint_glyph, state_role
 
 _MOST_BUTTONS = 2
+_SLICE = 0.004  # seconds of changing cards between two turns of the event loop
 DOUBLE_CLICK = "details"  # the action that a double click means
 
 
@@ -77,6 +79,9 @@ class SlotBoard(QWidget):
         self._rows: tuple[SlotRow, ...] = ()
         self._cards: dict[str, _Card] = {}
         self._current = ""
+        self._to_show: list[SlotRow] = []
+        self._later = QTimer(self, singleShot=True, interval=0)
+        self._later.timeout.connect(self._show_some)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(theme.scaled(8))
@@ -92,8 +97,19 @@ class SlotBoard(QWidget):
         self._rows = wanted
         if not same_cards:
             self._set_cards()
-        for row in wanted:
-            self._cards[row.key].set_row(row)
+        self._to_show = list(wanted)
+        self._show_some()
+
+    def _show_some(self) -> None:
+        """Change the next cards, and leave the rest for when the window has answered: busy threads make it slow."""
+        end = time.perf_counter() + _SLICE
+        while self._to_show:
+            row = self._to_show.pop(0)
+            if (card := self._cards.get(row.key)) is not None:
+                card.set_row(row)
+            if self._to_show and time.perf_counter() > end:
+                self._later.start()
+                return
 
     def rows(self) -> tuple[SlotRow, ...]:
         """Return the rows shown."""
