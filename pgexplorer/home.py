@@ -15,6 +15,16 @@ def home() -> Path:
     return folder
 
 
+def spool_folder() -> Path:
+    """Return the folder of result files under the state folder, made with mode 0700.
+
+    Raises OSError when the folder cannot be made.
+    """
+    folder = home() / "results"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
 def _default() -> Path:
     user = Path.home()
     if sys.platform == "darwin":

@@ -1,9 +1,14 @@
-"""SQL in, pages of rows out: a text's statements run one after the other on one connection of the pool."""
+"""SQL in, results of any size out: a text's statements run one after the other on one connection of the pool."""
 
 import contextlib
+import os
+import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
 
 import psycopg2
 from psycopg2 import extensions as ext
@@ -12,14 +17,25 @@ from psycopg2.extensions import connection, cursor
 from pgexplorer.db.cancel import Running
 from pgexplorer.db.client import Client
 from pgexplorer.db.errors import RefusedSql, ServerError, describe
+from pgexplorer.db.rows import Rows
+from pgexplorer.db.spool import BYTE_LIMIT, ROW_LIMIT, Spool, Stopped
 from pgexplorer.db.statements import Statement, split
-from pgexplorer.db.values import Column, Row, raw_cursor
+from pgexplorer.db.values import Column, Row, human_bytes, raw_cursor
 
-ROW_LIMIT = 10_000
-_FIRST_PAGE, _PAGE = 200, 1_000  # rows: the first page is small, so that it is there at once
-_DECLARE = "DECLARE pgexplorer_rows NO SCROLL CURSOR FOR "
-_PAGE_CHARACTERS = 2_000_000  # a page of wide rows is shorter: decoding it must not hold the interpreter for long
+__all__ = ["BYTE_LIMIT", "ROW_LIMIT", "Query"]
+
+_FIRST = 200  # rows, or what comes in _SOON seconds after the first of them, are told at once
+_SOON = 0.005
+_OFTEN, _SELDOM = 0.25, 0.5  # seconds between two pieces of news that a result has grown, at first and later: a view
+# that is told of rows lays itself out and paints
+_SMALL_PAGE, _PAGE = 20, 200  # rows made at once out of what the driver holds
+_PAGE_CHARACTERS = 500_000  # fewer where they are wide: making them must not hold the interpreter for long
+_DRIVER_LIMIT = 1 << 30  # bytes that the driver may take for a result that it keeps whole
+_WATCH = 0.1  # seconds between two looks at that
+_NICE = 10  # of the thread that copies; on two busy cores the window's longest gap is half of what it is without
 _MOST_NOTICES = 200
+_CURSOR = "pgexplorer_rows"
+_OPEN = {ext.TRANSACTION_STATUS_INTRANS, ext.TRANSACTION_STATUS_INERROR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +49,14 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Some rows of a statement's result; the first page may be empty and still brings the columns."""
+class Result:
+    """A statement's rows: told first as soon as some are there (or that there are none), then as they grow.
+
+    Who hears it owns the rows and closes them. The object is the same in all news of one statement.
+    """
 
     index: int
-    columns: tuple[Column, ...]
-    rows: list[Row]
+    rows: Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +67,10 @@ class Done:
     status: str  # the server's command tag, "SELECT 3"
     rows: int  # rows shown, or rows changed; -1 when the statement has neither
     has_rows: bool
-    complete: bool  # False when the row limit cut the result
+    complete: bool  # False when a limit cut the result
     first_s: float  # until the first rows were there
     total_s: float
+    why: str = ""  # what cut the result
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +81,7 @@ class Failed:
     of: int
     error: ServerError
     cancelled: bool = False
+    kept: int = 0  # rows that came before, told in a Result and marked as cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +97,7 @@ class RolledBack:
     """The text left a transaction open, and giving the connection back rolled it back."""
 
 
-News = Started | Page | Done | Failed | Notices | RolledBack
+News = Started | Result | Done | Failed | Notices | RolledBack
 
 
 @dataclass(slots=True)
@@ -92,6 +112,9 @@ class _Notices:
             del self.lines[0]
             self.dropped += 1
         self.lines.append(line.strip())
+
+    def clear(self) -> None:
+        self.lines, self.dropped = [], 0
 
 
 class Query:
@@ -108,22 +131,30 @@ class Query:
         *,
         side: Callable[[], connection],
         row_limit: int = ROW_LIMIT,
+        byte_limit: int = BYTE_LIMIT,
         offset: int = 0,
     ) -> None:
         self._client = client
         self._sql = sql
         self._holder = holder
         self._side = side
-        self._limit = row_limit
+        self._row_limit = row_limit
+        self._byte_limit = byte_limit
         self._offset = offset  # where *sql* begins in the editor's text
         self._running: Running | None = None
         self._stopped = False
+        self._notices = _Notices()
+        self._sent_before = 0  # characters that stand before the user's own in what was sent last
+        self._spool: Spool | None = None  # of the statement that runs
+        self._told = False  # whether somebody else owns it
+        self._ended_by = ""  # why the program itself ended the statement that runs
 
     def run(self) -> Iterator[News]:
         """Send the statements in order, yielding what comes of each; stop at the first that fails.
 
         Raises RefusedSql for a text that cannot be sent, PoolError when no connection is free, OperationalError
-        when connecting fails. The connection is back in the pool when the iterator ends.
+        when connecting fails, OSError when no file for a result can be made. The connection is back in the pool when
+        the iterator ends.
         """
         if "\0" in self._sql:
             line = self._sql.count("\n", 0, self._sql.index("\0")) + 1
@@ -132,33 +163,15 @@ class Query:
         if not statements:
             raise RefusedSql("There is nothing to run: the text holds no statement.")
         with self._client.lend(self._holder, discard=True) as conn:
-            running = self._running = Running(conn)
-            notices = _Notices()
-            conn.notices = notices  # type: ignore[assignment]  # psycopg2 asks for append() alone
-            try:
-                for index, statement in enumerate(statements):
-                    if self._stopped:
-                        yield Failed(index, len(statements), ServerError("Stopped before this statement."), True)
-                        break
-                    yield Started(index, len(statements), statement, running.pid)
-                    failed: Failed | None = None
-                    try:
-                        yield from self._one(conn, running, index, statement)
-                    except psycopg2.Error as error:
-                        failed = self._failed(conn, running, index, len(statements), statement, error)
-                        yield failed
-                    if notices.lines:
-                        yield Notices(tuple(notices.lines), notices.dropped)
-                        notices.lines, notices.dropped = [], 0
-                    if failed is not None:
-                        break
-            finally:
-                running.finish()
-                conn.notices = []
-            left_open = not conn.closed and conn.info.transaction_status in {
-                ext.TRANSACTION_STATUS_INTRANS,
-                ext.TRANSACTION_STATUS_INERROR,
-            }
+            self._running = Running(conn)
+            conn.notices = self._notices  # type: ignore[assignment]  # psycopg2 asks for append() alone
+            with _every_byte(conn):
+                try:
+                    yield from self._all(conn, statements)
+                finally:
+                    self._running.finish()
+                    conn.notices = []
+                left_open = not conn.closed and conn.info.transaction_status in _OPEN
         if left_open:
             yield RolledBack()
 
@@ -168,83 +181,318 @@ class Query:
         if self._running is not None:
             yield from self._running.stop(self._side)
 
-    def _failed(
-        self, conn: connection, running: Running, index: int, of: int, statement: Statement, error: psycopg2.Error
-    ) -> Failed:
-        lost = bool(conn.closed)
-        cancelled = running.wanted and (lost or error.pgcode == "57014")
-        sent_before = len(running.tag)
-        if statement.pages:
-            sent_before += len(_DECLARE)
-        described = describe(error, lost=lost, sent_before=sent_before)
-        return Failed(index, of, described.moved(statement.start + self._offset), cancelled)
+    def _all(self, conn: connection, statements: list[Statement]) -> Iterator[News]:
+        for index, statement in enumerate(statements):
+            # The work that a limit has ended is over for good: what follows is another. Set before `_stopped` is
+            # read, as `stop` sets that before it reads this.
+            running = self._running
+            if running is None or running.ended.is_set():
+                running = self._running = Running(conn)
+            if self._stopped:
+                yield Failed(index, len(statements), ServerError("Stopped before this statement."), True)
+                return
+            yield Started(index, len(statements), statement, running.pid)
+            failed: Failed | None = None
+            try:
+                yield from self._one(conn, running, index, statement)
+            except (psycopg2.Error, UnicodeError) as error:
+                failed = self._failed(conn, running, index, len(statements), statement, error)
+                if failed.kept and self._spool is not None:
+                    yield self._tell(index, self._spool)
+                yield failed
+            if self._notices.lines:
+                yield Notices(tuple(self._notices.lines), self._notices.dropped)
+                self._notices.clear()
+            if failed is not None:
+                return
 
     def _one(self, conn: connection, running: Running, index: int, statement: Statement) -> Iterator[News]:
         began = time.perf_counter()
-        with self._client.pool.running(conn, statement.text), raw_cursor(conn) as rows:
-            if statement.pages:
-                yield from self._paged(conn, rows, running, index, statement, began)
-            else:
-                yield from self._plain(conn, rows, running, index, statement, began)
+        self._spool, self._told, self._ended_by = None, False, ""
+        try:
+            with self._client.pool.running(conn, statement.text), raw_cursor(conn) as rows:
+                if statement.pages:
+                    yield from self._copied(conn, rows, running, index, statement, began)
+                else:
+                    yield from self._plain(conn, rows, running, index, statement, began)
+        except BaseException as error:
+            if (spool := self._spool) is not None:
+                spool.end(_words(error))
+                if not self._told and (not spool.known or isinstance(error, GeneratorExit)):
+                    spool.close()
+            raise
 
     def _plain(
         self, conn: connection, rows: cursor, running: Running, index: int, statement: Statement, began: float
     ) -> Iterator[News]:
-        """Run a statement as it is. The driver holds its whole result; the limit cuts what is shown."""
-        rows.execute(running.tag + statement.text)
-        first = time.perf_counter() - began
-        shown = 0
-        if rows.description is not None:
-            columns = self._client.columns(rows)
-            yield Page(index, columns, page := rows.fetchmany(min(_FIRST_PAGE, self._limit)))
-            shown = len(page)
-            while page and shown < self._limit:
-                page = rows.fetchmany(min(_PAGE, self._limit - shown))
-                shown += len(page)
-                yield Page(index, columns, page)
-        has_rows = rows.description is not None
-        count = shown if has_rows else rows.rowcount
-        complete = not has_rows or shown >= rows.rowcount
-        status = rows.statusmessage or ""
-        yield Done(index, status, count, has_rows, complete, first, time.perf_counter() - began)
+        """Run a statement as it is. The driver holds its whole result, so what that may take is bounded.
 
-    def _paged(
+        What the driver holds is written to the same kind of file, and let go.
+        """
+        self._sent_before = len(running.tag)
+        with _Watch(lambda: self._end_by_limit(running)):
+            rows.execute(_sent(conn, running.tag + statement.text))
+        if self._ended_by:  # in vain, and what follows must not be hit by it
+            running.finish()
+            self._ended_by = ""
+        if rows.description is None:
+            took = time.perf_counter() - began
+            yield Done(index, rows.statusmessage or "", rows.rowcount, False, True, took, took)
+            return
+        spool = self._spool = self._opened(conn, rows)
+        first = told = 0.0
+        with contextlib.suppress(Stopped):
+            page = _page(conn, rows, _SMALL_PAGE)
+            while page:
+                spool.append(page)
+                now = time.perf_counter() - began
+                if not self._told or now - told > _OFTEN:
+                    first, told = first or now, now
+                    spool.flush()
+                    yield self._tell(index, spool)
+                page = _page(conn, rows, _next_size(page))
+        spool.end()
+        took = time.perf_counter() - began
+        yield self._tell(index, spool)
+        complete = not spool.why
+        status = rows.statusmessage or ""
+        yield Done(index, status, spool.known, True, complete, first or took, took, spool.why)
+
+    def _copied(
         self, conn: connection, rows: cursor, running: Running, index: int, statement: Statement, began: float
     ) -> Iterator[News]:
-        """Run a SELECT through a server-side cursor, so that a result of any size costs a page of memory.
+        """Run a SELECT as COPY into a file: described first without executing it, then sent once.
 
-        In a transaction of our own unless the user's is open; planned for the whole result, as a plain run is.
+        In a transaction of our own unless the user's is open, so that what was described is locked until it is read.
+        A result that a limit cuts is ended like one that is cancelled: what its functions did is undone.
         """
         own = conn.info.transaction_status == ext.TRANSACTION_STATUS_IDLE
-        if own:
-            rows.execute("BEGIN; SET LOCAL cursor_tuple_fraction = 1")
         try:
-            rows.execute(running.tag + _DECLARE + statement.text)
-            columns: tuple[Column, ...] | None = None
-            shown, first, more, size = 0, 0.0, True, _FIRST_PAGE
-            while more and shown < self._limit:
-                wanted = min(size, self._limit - shown)
-                rows.execute(f"{running.tag}FETCH FORWARD {wanted} FROM pgexplorer_rows")
-                page = rows.fetchall()
-                if columns is None:
-                    columns, first = self._client.columns(rows), time.perf_counter() - began
-                shown += len(page)
-                more = len(page) == wanted
-                size = _next_size(page)
-                yield Page(index, columns, page)
-            if more:
-                rows.execute(f"{running.tag}FETCH FORWARD 1 FROM pgexplorer_rows")
-                more = rows.rowcount > 0
-            rows.execute("CLOSE pgexplorer_rows")
-            if own:
-                rows.execute("COMMIT")
+            spool = self._spool = self._described(conn, rows, running, statement, own=own)
+            before = f"{running.tag}CLOSE {_CURSOR}; COPY ("
+            self._sent_before = len(before)
+            encoding = "SQL_ASCII" if _is_ascii(conn) else "UTF8"  # whatever the session's own encoding is
+            text = f"{before}{statement.text}\n) TO STDOUT (ENCODING '{encoding}')"
+            copy = _Copy(rows, _sent(conn, text), spool)
+            copy.start()
+            try:
+                first = yield from self._streamed(copy, index, spool, began)
+            finally:
+                if not copy.ended.is_set():
+                    spool.stop("It was left before its end.")
+                    self._let_go(conn, running, copy)
+                copy.join()
+            if copy.error is not None and not isinstance(copy.error, Stopped):
+                raise copy.error
+            spool.end()
+            if copy.error is not None:
+                self._let_go(conn, running, copy)
+            if spool.why:
+                rows.execute("ROLLBACK" if own else f"ROLLBACK TO SAVEPOINT {_CURSOR}; RELEASE SAVEPOINT {_CURSOR}")
+            else:
+                rows.execute("COMMIT" if own else f"RELEASE SAVEPOINT {_CURSOR}")
         except BaseException:
             if own and not conn.closed:
                 running.finish()
                 with contextlib.suppress(psycopg2.Error):  # the check-in rolls back too, or throws it away
-                    rows.execute("ROLLBACK")
+                    if conn.info.transaction_status != ext.TRANSACTION_STATUS_IDLE:
+                        rows.execute("ROLLBACK")
             raise
-        yield Done(index, f"SELECT {shown}", shown, True, not more, first, time.perf_counter() - began)
+        took = time.perf_counter() - began
+        yield self._tell(index, spool)
+        yield Done(index, f"SELECT {spool.known}", spool.known, True, not spool.why, first or took, took, spool.why)
+
+    def _described(self, conn: connection, rows: cursor, running: Running, statement: Statement, *, own: bool) -> Spool:
+        """Ask for the columns: a cursor of which nothing is fetched is planned, and not executed."""
+        begin = "BEGIN" if own else f"SAVEPOINT {_CURSOR}"
+        before = f"{running.tag}{begin}; DECLARE {_CURSOR} NO SCROLL CURSOR FOR "
+        self._sent_before = len(before)
+        rows.execute(_sent(conn, f"{before}{statement.text}\n; FETCH 0 FROM {_CURSOR}"))
+        spool = self._opened(conn, rows)
+        self._notices.clear()  # what planning says it says again in a moment
+        return spool
+
+    def _streamed(self, copy: "_Copy", index: int, spool: Spool, began: float) -> Generator[News, None, float]:
+        """Tell of the rows while they come; return in how many seconds the first were there, 0 when none were."""
+        wait, seen, told = 0.0005, 0.0, 0.0
+        known = 0
+        while not copy.ended.wait(wait):
+            spool.flush()
+            now = time.perf_counter()
+            wait = min(wait * 1.3, 0.05)
+            if not spool.known:
+                continue
+            seen = seen or now
+            if not self._told:
+                if spool.known < _FIRST and now - seen < _SOON:
+                    continue
+                wait = max(wait, 0.01)
+                copy.step_back()
+            elif spool.known == known or now - told < min(_SELDOM, max(_OFTEN, told - began)):
+                continue
+            told, known = now, spool.known
+            yield self._tell(index, spool)
+        spool.flush()
+        return (seen or (time.perf_counter() if spool.known else began)) - began
+
+    def _opened(self, conn: connection, rows: cursor) -> Spool:
+        columns = self._client.columns(rows)
+        if _is_ascii(conn):
+            columns = tuple(Column(_recoded(each.name), each.type_name, each.type_oid) for each in columns)
+        return Spool(columns, row_limit=self._row_limit, byte_limit=self._byte_limit)
+
+    def _tell(self, index: int, spool: Spool) -> Result:
+        self._told = True
+        return Result(index, spool)
+
+    def _let_go(self, conn: connection, running: Running, copy: "_Copy") -> None:
+        """End a COPY of which no more is wanted, and leave the connection free of it. Blocks for 4 s at most."""
+        ladder = threading.Thread(target=lambda: list(running.stop(self._side)), name="end a result", daemon=True)
+        ladder.start()
+        copy.join()
+        with contextlib.suppress(psycopg2.Error), conn.cursor() as cursor:
+            cursor.execute("SELECT 1")  # libpq drops what is left of the COPY before it sends this
+        running.finish()
+
+    def _end_by_limit(self, running: Running) -> None:
+        self._ended_by = (
+            f"The driver keeps the result of such a statement whole, and it took more than "
+            f"{human_bytes(_DRIVER_LIMIT)} of memory."
+        )
+        for _ in running.stop(self._side):
+            pass
+
+    def _failed(
+        self,
+        conn: connection,
+        running: Running,
+        index: int,
+        of: int,
+        statement: Statement,
+        error: psycopg2.Error | UnicodeError,
+    ) -> Failed:
+        kept = self._spool.known if self._spool is not None else 0
+        if isinstance(error, UnicodeError):
+            return Failed(index, of, self._undecodable(conn, error, statement), kept=kept)
+        lost = bool(conn.closed)
+        if self._ended_by:
+            return Failed(index, of, ServerError("Stopped: the result is too large", self._ended_by), kept=kept)
+        cancelled = running.wanted and (lost or error.pgcode == "57014")
+        described = describe(error, lost=lost, sent_before=self._sent_before)
+        return Failed(index, of, described.moved(statement.start + self._offset), cancelled, kept)
+
+    def _undecodable(self, conn: connection, error: UnicodeError, statement: Statement) -> ServerError:
+        if isinstance(error, UnicodeEncodeError):
+            title = f"{error.object[error.start]!r} cannot be sent: {conn.encoding} has no such character"
+            place = error.start - self._sent_before + statement.start + self._offset
+            return ServerError(title, "Nothing of this statement was sent.", position=max(0, place))
+        return ServerError(
+            "The server sent bytes that are not in the connection's encoding",
+            f"{conn.encoding}: {error}",
+            "SET client_encoding in the text changes what the server sends, and not how it is read. Leave it out.",
+        )
+
+
+class _Copy(threading.Thread):
+    """A COPY on a thread of its own: its rows go from the driver into the file, and no Python sees one."""
+
+    def __init__(self, rows: cursor, text: str | bytes, spool: Spool) -> None:
+        super().__init__(name="rows of a result", daemon=True)
+        self.ended = threading.Event()
+        self.error: BaseException | None = None
+        self._rows = rows
+        self._text = text
+        self._spool = spool
+
+    def run(self) -> None:
+        try:
+            with _printing.refused():
+                self._rows.copy_expert(self._text, self._spool.file)  # type: ignore[arg-type]  # bytes are fine
+        except BaseException as error:  # it is raised where it was waited for
+            self.error = error.with_traceback(None)
+        finally:
+            self.ended.set()
+
+    def step_back(self) -> None:
+        """Let the window's thread go first from now on, where a thread has a priority of its own."""
+        if sys.platform == "linux" and self.native_id:
+            with contextlib.suppress(OSError):  # it has ended
+                os.setpriority(os.PRIO_PROCESS, self.native_id, _NICE)
+
+
+class _Printing:
+    """Keeps psycopg2 from reporting a bug where there is none.
+
+    When a backend is terminated in mid-COPY, libpq has two errors. psycopg2 sets the second over the first, prints what
+    Python says of that through sys.excepthook, and raises the right error all the same.
+    """
+
+    def __init__(self) -> None:
+        self._changing = threading.Lock()
+        self._copies = 0
+        self._before = sys.excepthook
+
+    @contextlib.contextmanager
+    def refused(self) -> Generator[None]:
+        """Refuse it as long as a COPY runs; everything else goes to the hook that was there."""
+        with self._changing:
+            self._copies += 1
+            if self._copies == 1:
+                self._before, sys.excepthook = sys.excepthook, self._hook
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._copies -= 1
+                if not self._copies and sys.excepthook == self._hook:
+                    sys.excepthook = self._before
+
+    def _hook(self, kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+        if not (isinstance(error, SystemError) and isinstance(error.__cause__, psycopg2.Error)):
+            self._before(kind, error, where)
+
+
+_printing = _Printing()
+
+
+class _Watch:
+    """Looks at this process's memory while the driver reads a result, and acts once when that grows too large.
+
+    Where the system does not say how much memory is in use (it does on Linux), nothing is watched.
+    """
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
+        self._over = threading.Event()
+        self._limit = _memory() + _DRIVER_LIMIT
+        self._thread = threading.Thread(target=self._look, name="watch the memory", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+
+    def _look(self) -> None:
+        while not self._over.wait(_WATCH):
+            if _memory() > self._limit:
+                self._act()
+                return
+
+
+def _memory() -> int:
+    """Return the bytes of memory that this process has in use; 0 where that is not known."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):
+        return 0
+
+
+def _page(conn: connection, rows: cursor, size: int) -> list[Row]:
+    page = rows.fetchmany(size)
+    if _is_ascii(conn):
+        return [tuple(None if cell is None else _recoded(cell) for cell in row) for row in page]
+    return page
 
 
 def _next_size(page: list[Row]) -> int:
@@ -252,3 +500,41 @@ def _next_size(page: list[Row]) -> int:
     sample = page[-20:]
     wide = sum(len(cell) for row in sample for cell in row if cell) / len(sample) if sample else 0
     return max(1, min(_PAGE, int(_PAGE_CHARACTERS / wide))) if wide else _PAGE
+
+
+def _words(error: BaseException) -> str:
+    return "It was left before its end." if isinstance(error, GeneratorExit) else "An error ended it."
+
+
+# -- a database without an encoding
+
+
+def _is_ascii(conn: connection) -> bool:
+    return conn.info.parameter_status("server_encoding") == "SQL_ASCII"
+
+
+@contextlib.contextmanager
+def _every_byte(conn: connection) -> Generator[None]:
+    """Read whatever bytes a SQL_ASCII database holds: as LATIN1, of which every byte is one, and back from there."""
+    before = conn.encoding
+    ascii_only = _is_ascii(conn)
+    if ascii_only:
+        conn.set_client_encoding("LATIN1")
+    try:
+        yield
+    finally:
+        if ascii_only and not conn.closed:
+            with contextlib.suppress(psycopg2.Error):
+                if conn.info.transaction_status in _OPEN:
+                    with conn.cursor() as cursor:  # which the check-in would do anyway
+                        cursor.execute("ROLLBACK")
+                conn.set_client_encoding(before)
+
+
+def _sent(conn: connection, text: str) -> str | bytes:
+    """Return what is sent for *text*: a database without an encoding is written to in UTF-8, as psql does."""
+    return text.encode() if _is_ascii(conn) else text
+
+
+def _recoded(text: str) -> str:
+    return text.encode("latin-1", "replace").decode("utf-8", "backslashreplace")

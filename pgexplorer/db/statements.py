@@ -1,4 +1,4 @@
-"""SQL text cut into statements by PostgreSQL's own parser; which of them return rows that a cursor can page."""
+"""SQL text cut into statements by PostgreSQL's own parser; which of them are plain SELECTs that COPY can wrap."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ class Statement:
 
     text: str  # without the semicolon, white space and comments before it cut off
     start: int  # offset of its first character in the whole text
-    pages: bool = False  # whether DECLARE CURSOR FOR it changes nothing that the user can see
+    pages: bool = False  # whether DECLARE … FOR it and COPY (it) change nothing that the user can see
 
     @property
     def end(self) -> int:
@@ -36,7 +36,8 @@ def split(text: str) -> list[Statement]:
         pieces = [(raw.stmt_location, raw.stmt_len, _pages(raw.stmt)) for raw in parsed.stmts]
     except (postgast.PgQueryError, UnicodeEncodeError, DecodeError):
         # An empty piece is left out here: a length of 0 is libpg_query's word for "to the end".
-        pieces = [(start, end - start, False) for start, end in _scanned(text, len(data)) if end > start]
+        ranges = [(start, end) for start, end in _scanned(text, len(data)) if end > start]
+        pieces = [(start, end - start, _pages_alone(data[start:end])) for start, end in ranges]
     statements: list[Statement] = []
     for location, length, pages in pieces:
         raw = data[location : location + length if length else None]
@@ -103,10 +104,22 @@ def _scanned(text: str, size: int) -> list[tuple[int, int]]:
     return ranges
 
 
-def _pages(node: Any) -> bool:
-    """Whether a cursor can be declared for this parsed statement with nothing changed.
+def _pages_alone(piece: bytes) -> bool:
+    """Whether one statement of a text that cannot be parsed as a whole can be wrapped."""
+    import postgast
+    from google.protobuf.message import DecodeError
 
-    Not for SELECT INTO, row locks (a cursor would lock only what is fetched) and CTEs that write.
+    try:
+        parsed = postgast.parse(piece.decode())
+    except (postgast.PgQueryError, UnicodeError, DecodeError):
+        return False
+    return len(parsed.stmts) == 1 and _pages(parsed.stmts[0].stmt)
+
+
+def _pages(node: Any) -> bool:
+    """Whether this parsed statement can be wrapped with nothing changed.
+
+    Not SELECT INTO, row locks and CTEs that write.
     """
     if node.WhichOneof("node") != "select_stmt":
         return False

@@ -1,4 +1,4 @@
-"""Rows of a result as a table that grows page by page; text is made for the cells that are asked for."""
+"""A result of any size as a table: rows are read by blocks for the cells that are asked for, and no others."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,18 +6,21 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 from typing_extensions import override
 
-from pgexplorer.db.values import Column, Row, byte_size, human_bytes
+from pgexplorer.db.rows import Clipped, ListRows, Rows
+from pgexplorer.db.values import Column, Row, human_bytes
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 NULL_ROLE = Qt.ItemDataRole.UserRole + 1  # True for NULL; the grid asks for the same number
 COPY_ROLE = Qt.ItemDataRole.UserRole + 2  # the whole value where DisplayRole shortens it
+MOST_ROWS = 40_000_000  # in a view: its height is counted in 2^31 pixels, and a row may be 50 high
 _LONGEST = 1_000  # characters shown of a cell
-_COUNTED = 100_000  # characters up to which the bytes of a cell are counted; beyond, they are reckoned from samples
-_SAMPLES = 16
-_MOST_KEPT = 2_000  # shortened cells kept, which is many screens of them
+_BLOCK = 128  # rows read at once, fewer where they have many columns or are large: a block is read while a frame waits
+_BLOCK_CELLS, _BLOCK_BYTES = 4_096, 512_000
+_MOST_BLOCKS = 32  # kept, which is many screens
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+_DISPLAY, _ALIGNMENT = Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.TextAlignmentRole
 
 
 class ResultModel(QAbstractTableModel):
@@ -27,77 +30,102 @@ class ResultModel(QAbstractTableModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._columns: tuple[Column, ...] = ()
-        self._rows: list[Row] = []
-        self._short: dict[tuple[int, int], str] = {}  # a cell never changes until clear()
+        self._rows: Rows = ListRows()
+        self._known = 0  # rows that the view was told of
+        self._sides: list[int] = []
+        self._step = _BLOCK
+        self._blocks: dict[int, list[Row]] = {}  # by first row; the one used last at the end
+        self._first, self._block = 0, list[Row]()  # the block that was asked for last
         self.has_more = False
 
-    def append(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
-        """Take the next page; the first brings the columns."""
-        if not self._columns and columns:
-            self.beginInsertColumns(QModelIndex(), 0, len(columns) - 1)
-            self._columns = tuple(columns)
-            self.endInsertColumns()
-        if rows:
-            first = len(self._rows)
-            self.beginInsertRows(QModelIndex(), first, first + len(rows) - 1)
-            self._rows += rows
+    def show(self, rows: Rows) -> None:
+        """Show *rows* in place of what is there; `grow` tells when they have become more. The caller closes them."""
+        self.beginResetModel()
+        self._take(rows)
+        self._known = min(rows.known, MOST_ROWS)
+        self.has_more = False
+        self.endResetModel()
+
+    def grow(self) -> None:
+        """Take notice of the rows that have come since. Costs the same however many they are."""
+        known = min(self._rows.known, MOST_ROWS)
+        if known > self._known:
+            self._fit_blocks()
+            self.beginInsertRows(QModelIndex(), self._known, known - 1)
+            self._known = known
             self.endInsertRows()
+
+    def append(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+        """Take the next page of rows that are in memory; the first brings the columns."""
+        if columns and not self._rows.columns:
+            fresh = ListRows(columns)
+            fresh.append(self._rows.window(0, self._known))
+            self.beginInsertColumns(QModelIndex(), 0, len(columns) - 1)
+            self._take(fresh)
+            self.endInsertColumns()
+        if isinstance(self._rows, ListRows):
+            self._rows.append(rows)
+            self.grow()
 
     def clear(self) -> None:
         """Forget everything."""
-        self.beginResetModel()
-        self._columns, self._rows, self.has_more = (), [], False
-        self._short.clear()
-        self.endResetModel()
+        self.show(ListRows())
+
+    def rows(self) -> Rows:
+        """Return the rows that are shown."""
+        return self._rows
 
     def value(self, row: int, column: int) -> str | None:
-        """Return a cell's whole value; None for NULL."""
-        return self._rows[row][column]
+        """Return a cell's whole value; None for NULL, and where the row is not to be had any more."""
+        cell = self._cell(row, column)
+        if isinstance(cell, Clipped):
+            whole = self._rows.window(row, 1)
+            return whole[0][column] if whole else None
+        return cell
 
     def columns(self) -> tuple[Column, ...]:
         """Return the columns."""
-        return self._columns
+        return self._rows.columns
 
     @override
     def rowCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self._rows)
+        return 0 if parent.isValid() else self._known
 
     @override
     def columnCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self._columns)
+        return 0 if parent.isValid() else len(self._sides)
 
     @override
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid():
+    def data(self, index: Index, role: int = _DISPLAY) -> Any:
+        # Asked for several times a cell at each repaint: what is asked for most comes first, and no call more than
+        # it takes.
+        if role == _ALIGNMENT:
+            return self._sides[index.column()] if index.isValid() else None
+        if role not in _CELL_ROLES or not index.isValid():
             return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            cell = self._rows[index.row()][index.column()]
-            if cell is None:
-                return "NULL"
-            return cell if len(cell) <= _LONGEST else self._shortened(index.row(), index.column(), cell)
+        row, column = index.row(), index.column()
+        at = row - self._first
+        cell = self._block[at][column] if 0 <= at < len(self._block) else self._cell(row, column)
         if role == NULL_ROLE:
-            return self._rows[index.row()][index.column()] is None
+            return cell is None
         if role == COPY_ROLE:
-            return self._rows[index.row()][index.column()]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _RIGHT if self._columns[index.column()].is_number else _LEFT
-        return None
+            return self.value(row, column) if isinstance(cell, Clipped) else cell
+        if cell is None:
+            return "NULL"
+        if isinstance(cell, Clipped):
+            return f"{cell}… ({'' if cell.is_exact else '≈ '}{human_bytes(cell.size)})"
+        return cell
 
     @override
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:
             if orientation == Qt.Orientation.Vertical:
                 return str(section + 1)
-            if section < len(self._columns):
-                column = self._columns[section]
+            if section < len(self._sides):
+                column = self._rows.columns[section]
                 return f"{column.name}\n{column.type_name}"
-        if (
-            role == Qt.ItemDataRole.TextAlignmentRole
-            and orientation == Qt.Orientation.Horizontal
-            and section < len(self._columns)
-        ):
-            return _RIGHT if self._columns[section].is_number else _LEFT
+        if role == _ALIGNMENT and orientation == Qt.Orientation.Horizontal and section < len(self._sides):
+            return self._sides[section]
         return None
 
     @override
@@ -110,22 +138,35 @@ class ResultModel(QAbstractTableModel):
             self.has_more = False  # asked once; the next page says whether there is more
             self.more_wanted.emit()
 
-    def _shortened(self, row: int, column: int, cell: str) -> str:
-        # Asked for at every repaint, and cells may be of many megabytes.
-        short = self._short.get((row, column))
-        if short is None:
-            if len(self._short) >= _MOST_KEPT:
-                self._short.clear()
-            short = self._short[row, column] = f"{cell[:_LONGEST]}… ({_size(cell)})"
-        return short
+    def _take(self, rows: Rows) -> None:
+        self._rows = rows
+        self._sides = [_RIGHT if column.is_number else _LEFT for column in rows.columns]
+        self._forget_blocks()
+        self._fit_blocks()
+
+    def _cell(self, row: int, column: int) -> str | None:
+        first = row - row % self._step
+        block = self._blocks.pop(first, None)
+        if block is None or row - first >= len(block):  # the last block grows with the result
+            block = self._rows.window(first, self._step, _LONGEST)
+        self._blocks[first] = block
+        if len(self._blocks) > _MOST_BLOCKS:
+            del self._blocks[next(iter(self._blocks))]
+        self._first, self._block = first, block
+        return block[row - first][column] if row - first < len(block) else None  # they were closed
+
+    def _fit_blocks(self) -> None:
+        """Choose how many rows are read at once by how wide they are so far."""
+        step = min(_BLOCK, max(1, _BLOCK_CELLS // max(1, len(self._sides))))
+        if known := self._rows.known:
+            step = max(1, min(step, _BLOCK_BYTES * known // max(1, self._rows.size)))
+        if not self._step // 2 <= step <= self._step * 2:
+            self._step = step
+            self._forget_blocks()
+
+    def _forget_blocks(self) -> None:
+        self._blocks.clear()
+        self._first, self._block = 0, []
 
 
-def _size(cell: str) -> str:
-    if cell.isascii() or len(cell) <= _COUNTED:
-        return byte_size(cell)
-    # Encoding megabytes of other scripts takes longer than a frame.
-    part = _COUNTED // _SAMPLES
-    step = (len(cell) - part) / (_SAMPLES - 1)
-    samples = (cell[round(at * step) : round(at * step) + part] for at in range(_SAMPLES))
-    taken = sum(len(sample.encode("utf-8", "surrogatepass")) for sample in samples)
-    return f"≈ {human_bytes(taken * len(cell) / (part * _SAMPLES))}"
+_CELL_ROLES = {int(_DISPLAY), NULL_ROLE, COPY_ROLE}

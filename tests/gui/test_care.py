@@ -18,6 +18,7 @@ def buttons(bar) -> dict[str, QPushButton]:
 
 def test_that_only_a_plain_select_is_offered_to_be_run_again_and_only_that_is_run(connected):
     panel = connected.query("create table if not exists again (a int)")
+    panel.limit.setValue(10_000)
     panel.editor.setPlainText("insert into again values (1);\nselect * from generate_series(1, 20000)")
     cursor = panel.editor.textCursor()
     cursor.setPosition(panel.editor.toPlainText().index("select"))
@@ -30,6 +31,7 @@ def test_that_only_a_plain_select_is_offered_to_be_run_again_and_only_that_is_ru
     button.click()
     connected.until(lambda: not panel.is_running)
     assert connected.find("query.grid").model().rowCount() == 20_000
+    assert panel.message.text() == ""
     connected.query("select count(*) from again")
     assert connected.texts(connected.find("query.grid").model()) == [["0"]]
     connected.query("insert into again select generate_series(1, 10500) returning a")

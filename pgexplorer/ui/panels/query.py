@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPlainTextEdit,
+    QSpinBox,
     QSplitter,
     QStackedWidget,
     QTabWidget,
@@ -19,7 +20,9 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from pgexplorer.db.errors import RefusedSql
-from pgexplorer.db.query import ROW_LIMIT, Done, Failed, News, Notices, Page, Query, RolledBack, Started
+from pgexplorer.db.query import ROW_LIMIT, Done, Failed, News, Notices, Query, Result, RolledBack, Started
+from pgexplorer.db.rows import Rows, State
+from pgexplorer.db.values import human_bytes, human_count
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.models.result_model import ResultModel
 from pgexplorer.server import Server
@@ -54,6 +57,9 @@ class QueryPanel(Panel):
         self._started: Started | None = None  # the statement that ran last
         self._offset = 0  # where the text of the run begins in the editor's
         self._models: dict[int, ResultModel] = {}
+        self._rows: list[Rows] = []  # of the results shown, to be closed with them
+        self._row_limit = ROW_LIMIT  # of the last run
+        self._spare: Grid | None = None  # made while the server works
         self._said: list[str] = []
         self._dropped = 0  # notices that are not shown
         self.editor = QPlainTextEdit(placeholderText="Write SQL, then run it with Ctrl+Enter")
@@ -80,6 +86,12 @@ class QueryPanel(Panel):
             ]
         )
         self.action("query.cancel").setEnabled(False)
+        self.limit = QSpinBox(minimum=1, maximum=ROW_LIMIT, value=ROW_LIMIT, prefix="Limit ", suffix=" rows")
+        self.limit.setObjectName("query.limit")
+        self.limit.setAccessibleName("Row limit")
+        self.limit.setToolTip("A result is read to its end, or to so many rows; what a limit cuts is always said.")
+        self.limit.setGroupSeparatorShown(True)
+        self.limit.setStepType(QSpinBox.StepType.AdaptiveDecimalStepType)
         self._state = QLabel(textFormat=Qt.TextFormat.PlainText)
         self._state.setProperty("muted", True)
         self._clock = QTimer(self, interval=200)
@@ -92,6 +104,7 @@ class QueryPanel(Panel):
         bar.setSpacing(8)
         bar.addWidget(button(self.action("query.run"), "query.run", style="primary"))
         bar.addWidget(button(self.action("query.cancel"), "query.cancel"))
+        bar.addWidget(self.limit)
         bar.addWidget(self._state)
         bar.addStretch(1)
         top = QWidget()
@@ -139,7 +152,7 @@ class QueryPanel(Panel):
             text = text[start : _code_points(text, cursor.selectionEnd())]
         self._unmark()
         self._clear_message()
-        self._start(text, start, ROW_LIMIT)
+        self._start(text, start, self.limit.value())
 
     def _start(self, text: str, offset: int, row_limit: int) -> None:
         if self._server.in_use is None:
@@ -149,7 +162,8 @@ class QueryPanel(Panel):
         self._clear_results()
         self._began = time.perf_counter()
         self._set_running(True)
-        self._offset, self._started = offset, None
+        QTimer.singleShot(0, self, self._make_grid)
+        self._offset, self._started, self._row_limit = offset, None, row_limit
 
         def ended() -> None:
             if self._job is job:  # not one that was given up while it waited for a connection
@@ -185,6 +199,7 @@ class QueryPanel(Panel):
         if self._job is not None:
             self._job.ignore()
             self._job = None
+        self._close_rows()
 
     def current_model(self) -> ResultModel | None:
         """Return the rows of the result that is shown."""
@@ -198,8 +213,8 @@ class QueryPanel(Panel):
                 self._started = news
                 count = f"statement {news.index + 1} of {news.of} " if news.of > 1 else ""
                 self._state.setText(f"Running {count}on backend {news.pid}…")
-            case Page():
-                self._show_page(news)
+            case Result():
+                self._show_rows(news)
             case Done():
                 self._show_done(news)
             case Notices():
@@ -218,50 +233,76 @@ class QueryPanel(Panel):
                     "Run BEGIN … COMMIT as one text: each run borrows a connection and returns it.",
                 )
 
-    def _show_page(self, page: Page) -> None:
-        model = self._models.get(page.index)
-        if model is None:
-            if self.results.count() >= _MOST_TABS:
-                self._tell("warning", f"The results after the {_MOST_TABS}th are not shown.", "All statements ran.")
-                return
-            model = self._models[page.index] = ResultModel(self)
-            grid = Grid()
-            grid.setAccessibleName(f"Result {page.index + 1}")
-            model.append(page.columns, page.rows)
-            grid.setModel(model)
-            self.results.addTab(grid, f"Result {len(self._models)}")
-            self.results.setCurrentWidget(grid)
-            self._below.setCurrentWidget(self.results)
-            grid.fit_columns()
-        else:
-            model.append(page.columns, page.rows)
+    def _show_rows(self, news: Result) -> None:
+        model = self._models.get(news.index)
+        if model is not None:
+            model.grow()
+            return
+        if self.results.count() >= _MOST_TABS:
+            self._close_later(news.rows)
+            self._tell("warning", f"The results after the {_MOST_TABS}th are not shown.", "All statements ran.")
+            return
+        self._rows.append(news.rows)
+        grid = self._take_grid()
+        grid.setAccessibleName(f"Result {news.index + 1}")
+        model = self._models[news.index] = ResultModel(grid)
+        model.show(news.rows)
+        grid.setModel(model)
+        self.results.addTab(grid, f"Result {len(self._models)}")
+        self.results.setCurrentWidget(grid)
+        self._below.setCurrentWidget(self.results)
+        grid.fit_columns()
+
+    def _make_grid(self) -> None:
+        """Make the next result's grid before its rows come: making and dressing one takes as long as a frame."""
+        if self._spare is None:
+            self._spare = Grid(self)
+            self._spare.hide()
+            for each in (self._spare, *self._spare.findChildren(QWidget)):
+                each.ensurePolished()
+
+    def _take_grid(self) -> Grid:
+        grid, self._spare = self._spare or Grid(), None
+        return grid
 
     def _show_done(self, done: Done) -> None:
         times = f"first rows {_ms(done.first_s)} · all {_ms(done.total_s)}" if done.has_rows else _ms(done.total_s)
         if done.has_rows:
-            rows = f"{done.rows:,} row{'' if done.rows == 1 else 's'}"
+            model = self._models.get(done.index)
+            rows = f"{_rows(done.rows)}" if done.rows else "no rows"
+            if model is not None and not model.columns():
+                rows = f"{_rows(done.rows)} without columns"
             if not done.complete:
-                rows = f"first {done.rows:,} rows"
-                self._tell(
-                    "info",
-                    f"The first {done.rows:,} rows are shown; there are more.",
-                    "",
-                    "",
-                    [(f"Run it again for {done.rows * 10:,} rows", self._fetch_more)] if self._can_run_again() else [],
-                )
-            if (model := self._models.get(done.index)) and not model.columns():
-                rows = f"{rows} without columns"
+                rows = f"first {_rows(done.rows)} (limit)"
+                self._mark_incomplete(done.index)
+                self._tell_cut(done)
             self._say(f"{rows} · {times}")
-        else:
-            changed = f"{done.rows:,} row{'' if done.rows == 1 else 's'}" if done.rows >= 0 else done.status
-            self._say(f"{done.status} · {times}")
-            if not self._models:
-                self._empty.say("success", done.status, changed if changed != done.status else "")
-                self._below.setCurrentWidget(self._empty)
-        if not self._models.get(done.index) or self._models[done.index].rowCount():
             return
-        if self._models[done.index].columns():
-            self._say(f"no rows · {times}")
+        changed = _rows(done.rows) if done.rows >= 0 else done.status
+        self._say(f"{done.status} · {times}")
+        if not self._models:
+            self._empty.say("success", done.status, changed if changed != done.status else "")
+            self._below.setCurrentWidget(self._empty)
+
+    def _tell_cut(self, done: Done) -> None:
+        """Say that a limit cut a result, what that means, and what can be done."""
+        more = [(f"Run it again for {more:,} rows", self._fetch_more)] if (more := self._next_limit()) else []
+        size = self._models[done.index].rows().size if done.index in self._models else 0
+        self._tell(
+            "info",
+            f"The first {_rows(done.rows)} are shown; there are more.",
+            f"{done.why} The statement was ended there, as a cancel ends it: what its functions changed is undone. "
+            f"The rows take {human_bytes(size)} on the disk.",
+            "" if more else "Ask for less: a WHERE, a LIMIT, or fewer columns.",
+            more,
+        )
+
+    def _mark_incomplete(self, index: int) -> None:
+        """Say on the tab that a result is not whole."""
+        for at in range(self.results.count()):
+            grid = self.results.widget(at)
+            if isinstance(grid, Grid) and grid.model() is self._models.get(index):
+                self.results.setTabText(at, f"{self.results.tabText(at)} (incomplete)")
 
     def _show_failed(self, failed: Failed) -> None:
         where = f"Statement {failed.index + 1} of {failed.of}: " if failed.of > 1 else ""
@@ -271,7 +312,12 @@ class QueryPanel(Panel):
             self._tell("error", f"{where}{failed.error.heading}", failed.error.detail, failed.error.hint)
         if failed.error.position is not None and not failed.cancelled:
             self._mark(failed.error.position)
-        self._say("cancelled" if failed.cancelled else "failed")
+        word = "stopped" if failed.cancelled else "failed"
+        if failed.kept:
+            self._mark_incomplete(failed.index)
+            self._say(f"{word} after {_rows(failed.kept)}: the result is incomplete")
+        else:
+            self._say("cancelled" if failed.cancelled else "failed")
         if not self._models:
             self._empty.say("stop" if failed.cancelled else "error", "No result", "The message above says why.")
 
@@ -287,18 +333,20 @@ class QueryPanel(Panel):
         self._set_running(False)
         self._state.setText("")
 
-    def _can_run_again(self) -> bool:
-        """Whether the run was one plain SELECT: nothing else is ever run a second time."""
-        return self._started is not None and self._started.of == 1 and self._started.statement.pages
+    def _next_limit(self) -> int:
+        """Return the rows for which the run may be sent again: one plain SELECT alone ever is. 0 where it may not."""
+        started = self._started
+        if started is None or started.of > 1 or not started.statement.pages or self._row_limit >= ROW_LIMIT:
+            return 0
+        return min(self._row_limit * 10, ROW_LIMIT)
 
     def _fetch_more(self) -> None:
         """Run the SELECT that was cut again, as it was sent, with a larger limit."""
         if self._job is not None or self._started is None:
             return
-        statement = self._started.statement
-        shown = max((model.rowCount() for model in self._models.values()), default=ROW_LIMIT)
+        statement, limit = self._started.statement, self._next_limit()
         self._clear_message()
-        self._start(statement.text, self._offset + statement.start, shown * 10)
+        self._start(statement.text, self._offset + statement.start, limit)
 
     def _set_running(self, running: bool) -> None:
         self.action("query.run").setEnabled(not running)
@@ -311,7 +359,9 @@ class QueryPanel(Panel):
             self._clock.stop()
 
     def _tick(self) -> None:
-        self._say(f"running · {time.perf_counter() - self._began:.1f} s")
+        known = sum(rows.known for rows in self._rows if rows.state is State.MORE)
+        soon = f" · {human_count(known)} rows so far" if known else ""
+        self._say(f"running · {time.perf_counter() - self._began:.1f} s{soon}")
 
     def _clear_results(self) -> None:
         self._models.clear()
@@ -321,8 +371,18 @@ class QueryPanel(Panel):
             if (grid := self.results.widget(0)) is not None:
                 grid.deleteLater()
             self.results.removeTab(0)
+        self._close_rows()
         self._empty.say("clock", "Running", "")
         self._below.setCurrentWidget(self._empty)
+
+    def _close_rows(self) -> None:
+        for rows in self._rows:
+            self._close_later(rows)
+        self._rows.clear()
+
+    def _close_later(self, rows: Rows) -> None:
+        """Close the file of a result, which may take the system a moment."""
+        self._jobs.call(rows.close, name="close a result")
 
     def _name_current(self) -> None:
         """Keep the name query.grid with the result that is shown."""
@@ -363,6 +423,10 @@ class QueryPanel(Panel):
     def _say(self, text: str) -> None:
         self.status = text
         self.status_changed.emit(text)
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def _ms(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""SQL in, pages of rows out."""
+"""SQL in, results of any size out."""
 
 import threading
 from dataclasses import replace
@@ -11,7 +11,8 @@ from fix_facts import until
 from pgexplorer.db.client import Client
 from pgexplorer.db.errors import RefusedSql, describe
 from pgexplorer.db.probe import connect_side
-from pgexplorer.db.query import Done, Failed, Notices, Page, Query, RolledBack, Started
+from pgexplorer.db.query import Done, Failed, Notices, Query, Result, RolledBack, Started
+from pgexplorer.db.rows import State
 from pgexplorer.pool import link
 from pgexplorer.pool.slot import SlotState
 
@@ -33,8 +34,16 @@ def of(kind, news):
     return [each for each in news if isinstance(each, kind)]
 
 
+def result(news, index=0):
+    """Return the rows of a statement: one object in all news of it."""
+    found = {id(each.rows): each.rows for each in of(Result, news) if each.index == index}
+    assert len(found) == 1, f"{len(found)} results of statement {index}"
+    return next(iter(found.values()))
+
+
 def rows(news, index=0):
-    return [row for page in of(Page, news) if page.index == index for row in page.rows]
+    found = result(news, index)
+    return found.window(0, found.known)
 
 
 def only(kind, news):
@@ -45,14 +54,15 @@ def only(kind, news):
 # -- results
 
 
-def test_that_a_statement_is_announced_paged_and_ended(run):
+def test_that_a_statement_is_announced_read_and_ended(run):
     news = run("SELECT n FROM generate_series(1, 3) AS n")
-    assert [type(each) for each in news] == [Started, Page, Done]
-    started, page, done = news
+    assert [type(each) for each in news if not isinstance(each, Result)] == [Started, Done]
+    started, page, *_, done = news
     assert (started.index, started.of, started.statement.text) == (0, 1, "SELECT n FROM generate_series(1, 3) AS n")
     assert started.pid > 0
-    assert [(column.name, column.type_name) for column in page.columns] == [("n", "integer")]
-    assert page.rows == [("1",), ("2",), ("3",)]
+    assert [(column.name, column.type_name) for column in page.rows.columns] == [("n", "integer")]
+    assert rows(news) == [("1",), ("2",), ("3",)]
+    assert (page.rows.state, page.rows.why) == (State.COMPLETE, "")
     assert (done.rows, done.has_rows, done.complete) == (3, True, True)
     assert 0 <= done.first_s <= done.total_s
 
@@ -72,22 +82,23 @@ def test_that_several_statements_bring_several_results(run):
     assert of(Done, news)[2].status == "INSERT 0 2"
     assert rows(news, 3) == [("1",), ("2",)]
     assert rows(news, 4) == []
-    assert len([page for page in of(Page, news) if page.index == 4]) == 1
+    assert result(news, 4).state is State.COMPLETE
+    assert not [each for each in of(Result, news) if each.index in (1, 2)]
 
 
 def test_that_a_select_without_columns_counts_its_rows(run):
     news = run("SELECT; SELECT FROM generate_series(1, 3)")
     assert [done.rows for done in of(Done, news)] == [1, 3]
     assert rows(news, 1) == [(), (), ()]
-    assert of(Page, news)[0].columns == ()
+    assert result(news).columns == result(news, 1).columns == ()
 
 
 def test_that_sixteen_hundred_columns_and_equal_and_odd_names_arrive(run):
     news = run("SELECT " + ", ".join(f"{n} AS c{n}" for n in range(1600)))
-    assert len(of(Page, news)[0].columns) == 1600
+    assert len(result(news).columns) == 1600
     assert rows(news) == [tuple(str(n) for n in range(1600))]
     news = run('SELECT 1 AS a, 2 AS a, 3 AS " ", 4 AS "%s", 5 AS "<b>😀", 6')
-    assert [column.name for column in of(Page, news)[0].columns] == ["a", "a", " ", "%s", "<b>😀", "?column?"]
+    assert [column.name for column in result(news).columns] == ["a", "a", " ", "%s", "<b>😀", "?column?"]
 
 
 def test_that_ten_megabytes_fit_into_a_cell(run):
@@ -95,7 +106,7 @@ def test_that_ten_megabytes_fit_into_a_cell(run):
     assert rows(news) == [("é" * (5 * 1024 * 1024),)]
 
 
-@pytest.mark.parametrize("kind", ["paged", "plain"])
+@pytest.mark.parametrize("kind", ["copied", "plain"])
 @pytest.mark.parametrize(
     ("limit", "total"), [(5, 4), (5, 5), (5, 6), (250, 250), (250, 251), (1500, 3000), (1500, 1400)]
 )
@@ -108,6 +119,11 @@ def test_that_the_row_limit_is_exact_and_says_whether_more_was_there(run, kind, 
     shown = rows(news, done.index)
     assert len(shown) == done.rows == min(limit, total)
     assert done.complete is (total <= limit)
+    assert (
+        done.why
+        == result(news, done.index).why
+        == ("" if total <= limit else f"The limit of {limit:,} rows was reached.")
+    )
     assert shown == [(str(n),) for n in range(1, min(limit, total) + 1)]
 
 
@@ -227,16 +243,29 @@ def test_that_detail_and_hint_are_the_servers(run):
 
 def test_that_an_error_while_rows_come_keeps_the_rows_so_far(run):
     news = run("SELECT 1000 / (500 - n) FROM generate_series(1, 1000) AS n")
-    assert len(rows(news)) >= 200
+    assert rows(news) == [(str(int(1000 / (500 - n))),) for n in range(1, 500)]
+    assert result(news).state is State.CUT
+    assert "error" in result(news).why
+    assert only(Failed, news).kept == 499
+    assert news.index(only(Failed, news)) > max(news.index(each) for each in of(Result, news))
     assert only(Failed, news).error.sqlstate == "22012"
     assert only(Failed, news).error.position is None
 
 
-def test_that_a_value_that_cannot_be_decoded_ends_the_run_and_gives_back(query, client):
-    with pytest.raises(UnicodeDecodeError):
-        list(query("SET client_encoding = LATIN1; SELECT chr(233)").run())
-    assert client.pool.stats().used == 0
-    assert rows(list(query("SELECT 'é'").run())) == [("é",)]
+def test_that_the_sessions_encoding_changes_no_select(run):
+    news = run("SET client_encoding = LATIN1; SELECT chr(233), chr(8364)")
+    assert rows(news, 1) == [("é", "€")]
+
+
+def test_that_bytes_that_cannot_be_decoded_are_said_and_give_the_connection_back(run):
+    news = run(
+        "SET client_encoding = LATIN1; CREATE TEMP TABLE t (a text); INSERT INTO t VALUES (chr(233)) RETURNING a"
+    )
+    failed = only(Failed, news)
+    assert failed.index == 2
+    assert "not in the connection's encoding" in failed.error.title
+    assert "client_encoding" in failed.error.hint
+    assert rows(run("SELECT 'é'")) == [("é",)]
 
 
 def test_that_a_link_cut_while_it_runs_is_told_as_lost(open_pool, side, admin):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pgexplorer.db.query import Page
+from pgexplorer.db.query import Result
 from pgexplorer.db.values import raw_cursor
 
 EXPRESSIONS = """
@@ -114,13 +114,18 @@ pg_sleep(0)
 """.strip().splitlines()
 
 
+def only(query):
+    """Run a query and return the rows of its last result."""
+    last = [each for each in query.run() if isinstance(each, Result)][-1].rows
+    return last.window(0, last.known)
+
+
 def test_that_every_value_is_what_psql_prints(psql, query):
     expected = psql("".join(f"SELECT {text};\n\\echo \x1d\n" for text in EXPRESSIONS)).split("\n\x1d\n")[:-1]
     expected = [text.removesuffix("\x1e") for text in expected]
     assert len(expected) == len(EXPRESSIONS) >= 60
     for kind in ("", "CREATE TEMP TABLE IF NOT EXISTS pg_temp.t (a int); "):
-        got = [page for text in EXPRESSIONS for page in query(f"{kind}SELECT {text}").run() if isinstance(page, Page)]
-        cells = [page.rows[0][0] for page in got if page.rows]
+        cells = [only(query(f"{kind}SELECT {text}"))[0][0] for text in EXPRESSIONS]
         assert all(cell is None or type(cell) is str for cell in cells)
         shown = ["␀" if cell is None else cell for cell in cells]
         assert dict(zip(EXPRESSIONS, shown, strict=True)) == dict(zip(EXPRESSIONS, expected, strict=True))
@@ -130,16 +135,15 @@ def test_that_values_of_a_plain_statement_are_the_same_text(query, own_schema):
     values = ["'infinity'::date", "'1 mon -1 day'::interval", "'{1,NULL}'::int[]", "'\\xff'::bytea", "NULL", "''"]
     text = f"EXPLAIN SELECT 1; CREATE TABLE {own_schema}.t (a int); INSERT INTO {own_schema}.t VALUES (1) "
     text += f"RETURNING {', '.join(values)}"
-    pages = [page for page in query(text).run() if isinstance(page, Page) and page.index == 2]
-    assert pages[0].rows == [("infinity", "1 mon -1 days", "{1,NULL}", "\\xff", None, "")]
+    assert only(query(text)) == [("infinity", "1 mon -1 days", "{1,NULL}", "\\xff", None, "")]
 
 
 @pytest.mark.parametrize("style", ["SQL, DMY", "German", "Postgres, MDY", "ISO, YMD"])
 def test_that_dates_are_shown_in_the_sessions_own_style(query, style):
     text = f"SET datestyle = '{style}'; SELECT date '2020-12-31', '-infinity'::timestamptz"
-    [page] = [page for page in query(text).run() if isinstance(page, Page)]
-    assert "2020" in page.rows[0][0]
-    assert page.rows[0][1] == "-infinity"
+    [(date, end)] = only(query(text))
+    assert "2020" in date
+    assert end == "-infinity"
 
 
 def test_that_reading_text_leaves_the_connections_own_values_alone(client):

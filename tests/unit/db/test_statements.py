@@ -128,8 +128,15 @@ def test_that_a_hundred_thousand_brackets_end_nothing():
         ("selct 1", False),
     ],
 )
-def test_that_only_what_a_cursor_leaves_unchanged_is_paged(sql, pages):
+def test_that_only_what_copy_leaves_unchanged_is_wrapped(sql, pages):
     assert [statement.pages for statement in split(sql)] == [pages]
+
+
+def test_that_a_wrong_statement_leaves_the_others_what_they_are():
+    found = split("selct 1; select 2; insert into t values (1) returning *; table t")
+    assert [statement.pages for statement in found] == [False, True, False, True]
+    deep = "select " + " || ".join(["'x'"] * 500)
+    assert [statement.pages for statement in split(f"{deep}; select 2")] == [False, True]
 
 
 PIECES = [
