@@ -32,7 +32,6 @@ _SMALL_PAGE, _PAGE = 20, 200  # rows made at once out of what the driver holds
 _PAGE_CHARACTERS = 500_000  # fewer where they are wide: making them must not hold the interpreter for long
 _DRIVER_LIMIT = 1 << 30  # bytes that the driver may take for a result that it keeps whole
 _WATCH = 0.1  # seconds between two looks at that
-_NICE = 10  # of the thread that copies; on two busy cores the window's longest gap is half of what it is without
 _MOST_NOTICES = 200
 _CURSOR = "pgexplorer_rows"
 _OPEN = {ext.TRANSACTION_STATUS_INTRANS, ext.TRANSACTION_STATUS_INERROR}
@@ -327,7 +326,6 @@ class Query:
                 if spool.known < _FIRST and now - seen < _SOON:
                     continue
                 wait = max(wait, 0.01)
-                copy.step_back()
             elif spool.known == known or now - told < min(_SELDOM, max(_OFTEN, told - began)):
                 continue
             told, known = now, spool.known
@@ -412,12 +410,6 @@ class _Copy(threading.Thread):
             self.error = error.with_traceback(None)
         finally:
             self.ended.set()
-
-    def step_back(self) -> None:
-        """Let the window's thread go first from now on, where a thread has a priority of its own."""
-        if sys.platform == "linux" and self.native_id:
-            with contextlib.suppress(OSError):  # it has ended
-                os.setpriority(os.PRIO_PROCESS, self.native_id, _NICE)
 
 
 class _Printing:

@@ -254,7 +254,7 @@ class QueryPanel(Panel):
         grid.fit_columns()
 
     def _make_grid(self) -> None:
-        """Make the next result's grid before its rows come: making and dressing one takes as long as a frame."""
+        """Make the next result's grid before its rows come: making and dressing one takes some milliseconds."""
         if self._spare is None:
             self._spare = Grid(self)
             self._spare.hide()
