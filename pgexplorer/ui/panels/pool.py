@@ -27,6 +27,8 @@ from pgexplorer.ui.widgets.states import StateKind
 from pgexplorer.units import age, clock, duration
 
 _PULSE = 100  # milliseconds between two looks at the pool's records
+_SLOWEST = 500  # where a look takes long, because busy threads have the interpreter
+_SHARE = 25  # the look may take one part of so many
 _KINDS: dict[SlotState, StateKind] = {
     SlotState.OPENING: "busy",
     SlotState.IDLE: "idle",
@@ -39,6 +41,7 @@ _KINDS: dict[SlotState, StateKind] = {
 }
 
 
+_CANCEL_AFTER = 0.3  # seconds: what runs for less is over before anybody can choose to cancel it
 _LONG = 1.0  # seconds after which the server is asked what a statement waits for
 _WAITS_PAUSE = 2.0  # seconds between two such questions
 _WIDE = 46  # characters of a table in a message
@@ -86,7 +89,7 @@ class PoolPanel(Panel):
         self.sql.returnPressed.connect(self.action("pool.run").trigger)
         self._lay_out()
         self._pulse = QTimer(self, interval=_PULSE)
-        self._pulse.timeout.connect(self._look)
+        self._pulse.timeout.connect(self._beat)
         server.opened.connect(self._opened)
         server.swapped.connect(self._opened)
         server.closed.connect(self._closed)
@@ -333,6 +336,15 @@ class PoolPanel(Panel):
         self.glance_changed.emit((), "Not connected", "")
         self._enable()
 
+    def _beat(self) -> None:
+        """Look, and look less often where looking is slow: the window must answer first."""
+        began = time.perf_counter()
+        self._look()
+        took = (time.perf_counter() - began) * 1000
+        wanted = min(_SLOWEST, max(_PULSE, round(took * _SHARE)))
+        if abs(wanted - self._pulse.interval()) > _PULSE // 2:
+            self._pulse.setInterval(wanted)
+
     def _look(self) -> None:
         """Draw the records of the moment. Nothing here asks a connection or waits for a lock held over the network."""
         if self._server.in_use is None:
@@ -420,7 +432,7 @@ class PoolPanel(Panel):
 
 def _row(slot: Slot, now: float, wait: str, *, is_mine: bool) -> SlotRow:
     actions: list[tuple[str, str]] = [("return", "Return")] if is_mine else []
-    if slot.state is SlotState.RUNNING:
+    if slot.state is SlotState.RUNNING and now - slot.state_since >= _CANCEL_AFTER:
         actions.append(("cancel", "Cancel"))
     holder = "nobody: leaked" if slot.leaked else slot.holder
     held = clock(slot.held_for(now)) if slot.held_since else ""

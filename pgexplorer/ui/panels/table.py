@@ -14,6 +14,7 @@ from pgexplorer.models.result_model import ResultModel
 from pgexplorer.server import Server
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.panel import Panel, show_failure
+from pgexplorer.ui.transfer_dialog import export_table, import_table
 from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.grid import Grid
 
@@ -57,14 +58,19 @@ class TablePanel(Panel):
             [
                 Action("table.refresh", "Refresh", self.refresh, "F5", "refresh", "Read the table again"),
                 Action("table.where", "Filter rows", self.where.setFocus, "Ctrl+Shift+F", "filter"),
+                Action("table.export", "Export…", self._export, "Ctrl+E", "download", "Write the rows to a file"),
+                Action("table.import", "Import…", self._import, icon="upload", tip="Load a CSV or TSV file into it"),
                 Action("table.copy", "Copy cells", self.grid.copy_selection, icon="copy"),
                 Action("table.fit", "Fit columns", self.grid.fit_columns, icon="column"),
             ]
         )
+        self.action("table.import").setEnabled(relation.kind not in {Kind.VIEW, Kind.MATERIALIZED_VIEW})
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.where, 1)
         row.addWidget(button(self.action("table.refresh"), "table.refresh"))
+        row.addWidget(button(self.action("table.export"), "table.export"))
+        row.addWidget(button(self.action("table.import"), "table.import"))
         head = QWidget()
         head_column = QVBoxLayout(head)
         head_column.setContentsMargins(10, 10, 10, 8)
@@ -87,6 +93,13 @@ class TablePanel(Panel):
         self._table = Table(self._server.in_use.client, self.relation, self.where.text())
         self._key = None
         self._read(first=True)
+
+    def _export(self) -> None:
+        where = self._table.where if self._table is not None else self.where.text()
+        export_table(self, self._server, self._jobs, self.relation, where)
+
+    def _import(self) -> None:
+        import_table(self, self._server, self._jobs, self.relation, self.refresh)
 
     @override
     def leave(self) -> None:

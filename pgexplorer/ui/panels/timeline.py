@@ -22,7 +22,7 @@ from pgexplorer.ui.widgets.timeline_view import TimelineLegend, TimelineView
 
 _QUICKEST, _STILL, _SLOWEST = 33, 200, 500  # milliseconds between two looks: live, paused, at most
 _HIDDEN = 1000  # milliseconds between two looks while nobody sees it
-_SHARE = 0.06  # of the thread's time that reading and painting may take; less while hidden
+_SHARE = 0.05  # of the thread's time that reading and painting may take; less while hidden
 _HIDDEN_SHARE = 0.03
 _BUDGET = 0.003  # seconds for the events of one look
 _SLICE = 1000  # events folded at once while it catches up
@@ -130,7 +130,7 @@ class TimelinePanel(Panel):
         if len(batch.events) >= 50:
             self._per_event += (read / len(batch.events) - self._per_event) * 0.2
         self._show()
-        self._pace(len(batch.events), read)
+        self._pace(len(batch.events) + batch.missed, read)
 
     def _show(self) -> None:
         if self.timeline.missed != self._missed:

@@ -195,6 +195,8 @@ class _Card(QWidget):
         self._sql = ElidedLabel(parent=self)
         self._sql.setProperty("mono", True)
         self._buttons = QHBoxLayout()
+        self._made: dict[tuple[str, str], QPushButton] = {}
+        self._more: QPushButton | None = None
         self._set_up()
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
@@ -330,27 +332,32 @@ class _Card(QWidget):
         self._holder.setProperty("muted", True)
 
     def _set_buttons(self, actions: tuple[tuple[str, str], ...]) -> None:
-        while (item := self._buttons.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.hide()
-                widget.deleteLater()
-        for name, label in actions[:_MOST_BUTTONS]:
-            self._add(self._button(name, label))
+        """Show a button for each of *actions*: those made before are shown again, for making one takes milliseconds."""
+        wanted = [self._made.get(action) or self._make_button(*action) for action in actions[:_MOST_BUTTONS]]
         if len(actions) > _MOST_BUTTONS:
-            more = QPushButton(self)
-            more.setProperty("small", True)
-            more.setProperty("icon_only", True)
-            more.setAccessibleName("More actions")
-            more.setToolTip("More actions")
-            icons.wear(more, "more")
-            more.clicked.connect(lambda: self._menu().popup(more.mapToGlobal(more.rect().bottomLeft())))
-            self._add(more)
+            wanted.append(self._more or self._make_more())
+        while (item := self._buttons.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None and widget not in wanted:
+                widget.hide()
+        for button in wanted:
+            self._buttons.addWidget(button)
+            # Now, not with the next round of the event loop: a card must not flicker when its actions change.
+            if self.isVisible():
+                button.show()
 
-    def _add(self, button: QPushButton) -> None:
-        self._buttons.addWidget(button)
-        # Now, not with the next round of the event loop: a card must not flicker when its actions change.
-        if self.isVisible():
-            button.show()
+    def _make_more(self) -> QPushButton:
+        more = self._more = QPushButton(self)
+        more.setProperty("small", True)
+        more.setProperty("icon_only", True)
+        more.setAccessibleName("More actions")
+        more.setToolTip("More actions")
+        icons.wear(more, "more")
+        more.clicked.connect(lambda: self._menu().popup(more.mapToGlobal(more.rect().bottomLeft())))
+        return more
+
+    def _make_button(self, name: str, label: str) -> QPushButton:
+        button = self._made[name, label] = self._button(name, label)
+        return button
 
     def _button(self, name: str, label: str) -> QPushButton:
         button = QPushButton(label.replace("&", "&&"), self)

@@ -43,7 +43,8 @@ USUAL = 60.0
 _STEP = 1.25  # of the zoom
 _MOST_ITEMS = 900  # spans painted one by one, in all lanes together
 _MOST_WAITS = 200
-_MOST_ARROWS = 60
+_MOST_ARROWS = 25  # more would hide the bars
+_MOST_SHAPES = 60
 _MOST_AT_ONCE = 0.003  # seconds for new columns in one paint
 _MOST_MARKS = 24  # on the screen, before they are drawn together
 _LEVELS = 6  # heights of a column
@@ -623,9 +624,9 @@ class TimelineView(QAbstractScrollArea):
         if around is None:
             around = right if self._following else (left + right) / 2
         span = min(LONGEST, max(SHORTEST, self._span * factor))
-        right = around + (right - around) * span / self._span
+        wanted = around + (right - around) * span / self._span
         self._span = span
-        self._move_to(right, follow=self._following)
+        self._move_to(wanted, follow=self._following and wanted >= right - span * 1e-6)
 
     def zoom_in(self) -> None:
         """Show half as long a time."""
@@ -651,13 +652,13 @@ class TimelineView(QAbstractScrollArea):
 
     def pan(self, seconds: float) -> None:
         """Go *seconds* towards the future; at now it follows."""
-        self._now = self._clock()
-        self._move_to(self._right + seconds, follow=seconds > 0)
+        right = self._right + seconds
+        self._move_to(right, follow=right >= self._clock())
 
     def _move_to(self, right: float, *, follow: bool) -> None:
-        """Bring *right* to the right edge, no further than now; *follow* from there on."""
+        """Bring *right* to the right edge, no further than now, or *follow* from now on."""
         self._now = self._clock()
-        self._set_following(follow and right >= self._now - self._span * 1e-6)
+        self._set_following(follow)
         earliest = self._source.begin if self._source is not None and self._source.begin else self._now
         self._right = min(self._now, max(right, min(self._now, earliest + self._span * 0.1)))
         self.refresh()
@@ -982,7 +983,8 @@ class TimelineView(QAbstractScrollArea):
                 _fill_rounded(painter, area, radius, fill, left=is_first, right=is_last)
             if state == RUNNING:
                 inset = radius if width >= 6 else 0.0
-                painter.fillRect(QRectF(begin + inset, top + height - foot, width - 2 * inset, foot), inks.foot)
+                line = foot * 0.4 if inks.has_bright_fills else foot  # dark, and so within the bar
+                painter.fillRect(QRectF(begin + inset, top + height - foot, width - 2 * inset, line), inks.foot)
             elif width >= 3 and (pattern := inks.patterns.get(state)) is not None:
                 painter.setBrushOrigin(QPointF(begin, top))
                 painter.fillRect(area, pattern)
@@ -1033,9 +1035,9 @@ class TimelineView(QAbstractScrollArea):
         high = self._wait_height(inner, rows)
         thick = max(2.0, high - theme.scaled(3))
         metrics = QFontMetricsF(painter.font())
-        arrows = 0
         bad = mark_colour("bad")
-        has_shapes = len(waits) <= _MOST_ARROWS
+        has_shapes = len(waits) <= _MOST_SHAPES
+        has_arrows = sum(bool(wait.lane) for wait in waits) <= _MOST_ARROWS
         for wait in waits:
             begin = area.left() + max(-4.0, (wait.start - left) * per_second)
             end = area.left() + min(area.width() + 4.0, (wait.end - left) * per_second)
@@ -1056,8 +1058,8 @@ class TimelineView(QAbstractScrollArea):
                 side = min(thick + 2, float(theme.scaled(8)))
                 glyph = QRectF(end + 2, y + thick / 2 - side / 2, side, side)
                 paint_glyph(painter, glyph, "bad" if wait.ending == "timed out" else "idle")
-            elif wait.lane and arrows < _MOST_ARROWS and end <= area.right() + 1:
-                arrows += self._paint_arrow(painter, source, places, wait, QPointF(end, y + thick / 2))
+            elif wait.lane and has_arrows and end <= area.right() + 1:
+                self._paint_arrow(painter, source, places, wait, QPointF(end, y + thick / 2))
         painter.restore()
 
     def _wait_height(self, area: QRectF, rows: int) -> float:
@@ -1065,20 +1067,20 @@ class TimelineView(QAbstractScrollArea):
 
     def _paint_arrow(
         self, painter: QPainter, source: TimelineSource, places: _Places, wait: WaitLike, start: QPointF
-    ) -> bool:
-        """Lead from the end of a wait up to the moment at which its connection came home. Return whether it is seen."""
+    ) -> None:
+        """Lead from the end of a wait up to the moment at which its connection came home."""
         place = next((place for place, lane in enumerate(source.lanes()) if lane.number == wait.lane), None)
         if place is None:
-            return False
+            return
         y = places.lanes.top() - self.verticalScrollBar().value() + (place + 1) * places.row
         y -= (places.row - places.bar) / 2
         if not places.lanes.top() < y <= places.lanes.bottom() + 1:
-            return False
+            return
         x = places.plot.left() + (wait.served_at - self.range[0]) / self._span * places.plot.width()
         tip = QPointF(x, y)
         length = math.hypot(start.x() - tip.x(), start.y() - tip.y())
         if length < 3:
-            return False
+            return
         side = float(theme.scaled(5))
         along = (start - tip) / length
         across = QPointF(-along.y(), along.x())
@@ -1089,7 +1091,6 @@ class TimelineView(QAbstractScrollArea):
         painter.drawPolygon(
             QPolygonF([tip, tip + along * side + across * side / 2, tip + along * side - across * side / 2])
         )
-        return True
 
     def _paint_wait_columns(self, painter: QPainter, source: TimelineSource, area: QRectF) -> None:
         """Paint how many waited, on average, in each pixel or two."""
@@ -1219,7 +1220,8 @@ class TimelineView(QAbstractScrollArea):
                 taken.append((first, last))
                 unnamed.remove(cluster)
                 painter.setPen(state_colour(_TONES.get(cluster.kind, "idle")))
-                area = QRectF(first, places.strip.top(), wide, places.strip.height())
+                area = QRectF(first, places.strip.top(), wide, places.strip.height() - 2)
+                painter.fillRect(area, self._inks.surface)  # no line goes through the words
                 painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, words)
 
     def _paint_line(self, painter: QPainter, x: float, top: float, bottom: float, pen: QPen) -> None:
@@ -1433,7 +1435,7 @@ class TimelineView(QAbstractScrollArea):
     def mouseReleaseEvent(self, arg__1: QMouseEvent) -> None:
         self._drag = None
         self.viewport().unsetCursor()
-        super().mouseReleaseEvent(arg__1)
+        arg__1.accept()
 
     @override
     def mouseDoubleClickEvent(self, arg__1: QMouseEvent) -> None:
@@ -1537,7 +1539,7 @@ class TimelineLegend(QWidget):
     def sizeHint(self) -> QSize:
         metrics = QFontMetricsF(self._font())
         width = sum(self._sample() + metrics.horizontalAdvance(words) for _, words in self._ROWS)
-        width += len(self._ROWS) * theme.scaled(16)
+        width += len(self._ROWS) * theme.scaled(11)
         return QSize(math.ceil(width), math.ceil(metrics.height()) + theme.scaled(4))
 
     @override
@@ -1566,15 +1568,16 @@ class TimelineLegend(QWidget):
                     area = area.adjusted(0, high * 0.3, 0, -high * 0.3)
                 _fill_rounded(painter, area, 2.5, inks.fills[state], left=True, right=True)
                 if state == RUNNING:
-                    painter.fillRect(area.adjusted(2, high * 0.75, -2, 0), inks.foot)
+                    raised = -high * 0.12 if inks.has_bright_fills else 0.0
+                    painter.fillRect(area.adjusted(2, high * 0.75, -2, raised), inks.foot)
                 elif (pattern := inks.patterns.get(state)) is not None:
                     painter.setBrushOrigin(area.topLeft())
                     painter.fillRect(area, pattern)
-                x = area.right() + theme.scaled(5)
+                x = area.right() + theme.scaled(4)
                 painter.setPen(inks.muted)
                 wide = metrics.horizontalAdvance(words) + 2
                 painter.drawText(QRectF(x, 0, wide, self.height()), Qt.AlignmentFlag.AlignVCenter, words)
-                x += wide + theme.scaled(9)
+                x += wide + theme.scaled(5)
         finally:
             painter.end()
 
@@ -1582,4 +1585,4 @@ class TimelineLegend(QWidget):
         return theme.sans(self.font().pointSizeF() * 0.92)
 
     def _sample(self) -> float:
-        return float(theme.scaled(18))
+        return float(theme.scaled(15))
