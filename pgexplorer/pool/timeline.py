@@ -79,7 +79,7 @@ class Wait(NamedTuple):
     end: float
     holder: str
     thread: str
-    ending: str  # SERVED, TIMED_OUT, CLOSED, GAVE_UP; "" while it goes on
+    ending: str  # SERVED, TIMED_OUT, CLOSED, GAVE_UP, UNKNOWN; "" while it goes on
     lane: int  # that served it, 0 when none did
     served_at: float  # when the connection came home or was opened that served it
     row: int  # the lowest that was free when it began, from 0
@@ -383,11 +383,12 @@ def _pour(columns: list[float], start: float, width: float, begin: float, until:
 class _Waiting:
     """Somebody who waits."""
 
-    __slots__ = ("holder", "missing_since", "row", "start", "thread")
+    __slots__ = ("doubtful_since", "holder", "missing_since", "row", "start", "thread")
 
     def __init__(self, start: float, holder: str, thread: str, row: int) -> None:
         self.start, self.holder, self.thread, self.row = start, holder, thread, row
         self.missing_since = 0.0  # since when the pool's queue does not have it
+        self.doubtful_since = 0.0  # the beginning of a gap in which its end may lie
 
 
 class _Lane:
@@ -570,6 +571,7 @@ class Timeline:
         self._ends: list[float] = []  # theirs
         self._longest_wait = 0.0
         self._waiting: list[_Waiting] = []
+        self._has_doubts = False  # whether some of them were not heard of since a gap
         self._old_waits = Sums()
         self._gaps = Track()
         self._gap_end = 0.0  # of the last one
@@ -712,6 +714,8 @@ class Timeline:
     def _pool_wide(self, event: Event) -> None:
         kind = event.kind
         if kind is EventKind.WAITING:
+            if self._has_doubts:
+                self._end_doubtful([each for each in self._waiting if each.thread == event.thread])
             self._waiting.append(_Waiting(event.at, event.holder, event.thread, self._free_row()))
             return
         if kind is EventKind.TIMED_OUT:
@@ -736,6 +740,14 @@ class Timeline:
             lane.pid, lane.lost_pid, lane.late = 0, -1, []
 
     # -- waiting -----------------------------------------------------------------------------------------------
+
+    def _end_doubtful(self, waiting: Iterable[_Waiting]) -> None:
+        """End those of *waiting* of whom nothing was heard since a gap where the gap begins."""
+        for each in waiting:
+            if each.doubtful_since:
+                self._waiting.remove(each)
+                end = max(each.start, each.doubtful_since)
+                self._over(Wait(each.start, end, each.holder, each.thread, UNKNOWN, 0, 0.0, each.row))
 
     def _free_row(self) -> int:
         taken = {waiting.row for waiting in self._waiting}
@@ -779,6 +791,9 @@ class Timeline:
         if not self.begin:
             self.begin = begin
         self._gap_end = end = max(end, begin)
+        for waiting in self._waiting:
+            waiting.doubtful_since = waiting.doubtful_since or begin
+        self._has_doubts = bool(self._waiting)
         out = {slot.number: slot for slot in slots if slot.held_since}
         for number, slot in out.items():
             if number not in self._lanes:
@@ -802,9 +817,8 @@ class Timeline:
                     lane.state, lane.since, lane.detail = slot.state, slot.state_since, slot.sql
             else:
                 lane.doubtful_since = end
-        if self._gaps.ends:
-            begin = max(begin, self._gaps.ends[-1])
-        self._gaps.add(begin, max(begin, end), ("", "", missed, ""))
+        self._gaps.add(begin, end, ("", "", missed, ""))
+        self.seen_until = end  # the events after it need not be in the order of their times
 
     def look(self, slots: Sequence[Slot], waiters: Sequence[Waiter], at: float) -> None:
         """Take in what the pool's records said at the moment *at*: a PgPool tells of a statement when it ends."""
@@ -817,6 +831,13 @@ class Timeline:
             elif slot.state is _RUNNING and lane.state is not _RUNNING and _is_same(lane, slot):
                 lane.running_since = max(slot.state_since, lane.since) if slot.state_since >= lane.since else 0.0
                 lane.running_sql = slot.sql[:200]
+        if self._has_doubts:
+            self._has_doubts = False
+            asked = {(waiter.thread, waiter.holder): waiter.since for waiter in waiters}
+            for waiting in self._waiting:
+                if abs(asked.get((waiting.thread, waiting.holder), -1.0) - waiting.start) < _SAME:
+                    waiting.doubtful_since = 0.0
+            self._end_doubtful(list(self._waiting))
         queue = [(waiter.thread, waiter.holder) for waiter in waiters]
         for waiting in list(self._waiting):
             who = (waiting.thread, waiting.holder)

@@ -334,6 +334,14 @@ def test_that_a_check_in_told_late_belongs_to_the_hold_before(story, before):
     assert story.timeline.lanes()[0].state is SlotState.IDLE
 
 
+def test_that_a_return_by_who_took_it_twice_ends_the_second_hold(story):
+    """With a key psycopg2 gives the same connection again; one return ends both."""
+    story.tell(1.0, "checked out", 1, holder="a")
+    story.tell(1.5, "checked out", 1, holder="a")
+    story.tell(1.7, "checked in", 1, holder="a")
+    assert story.spans(now=9.0) == [("checked out", 1.0, 1.5, UNKNOWN), ("checked out", 1.5, 1.7, RETURNED)]
+
+
 def test_that_the_end_of_a_connection_that_had_the_number_before_ends_nothing(story):
     story.tell(1.0, "checked out", 1, pid=10, thread="A")
     story.tell(2.0, "connection opened", 1, pid=11, thread="B")
@@ -495,6 +503,22 @@ def test_that_a_gap_is_told_and_nothing_is_claimed_inside_it(story):
     assert story.timeline.gaps(0, 9) == [(1.0, 8.0, 12)]
     assert story.timeline.missed == 12
     assert story.timeline.missing(0.0, 1.0, 10) == [0, 1, 1, 1, 1, 1, 1, 1, 0, 0]
+
+
+def test_that_a_wait_that_ended_in_a_gap_is_not_drawn_across_it(story):
+    for at, thread in enumerate("ABC", 1):
+        story.tell(float(at), "waiting", thread=thread)
+    story.tell(9.0, "exhausted", missed=5)
+    story.tell(9.5, "waiting", thread="A")  # it cannot wait twice
+    story.timeline.look([], [Waiter(1, "", "B", 2.0, 99.0, ""), Waiter(2, "", "C", 8.0, 99.0, "")], 10.0)
+    found = [(wait.thread, wait.start, wait.end, wait.ending) for wait in story.timeline.waits(0, 99, now=11.0)]
+    assert found == [
+        ("A", 1.0, 3.0, UNKNOWN),
+        ("C", 3.0, 3.0, UNKNOWN),
+        ("B", 2.0, 11.0, ""),
+        ("A", 9.5, 11.0, ""),
+        ("C", 8.0, 11.0, ""),
+    ]
 
 
 def test_that_a_hold_still_in_the_slots_goes_on_across_a_gap(story):
@@ -762,3 +786,24 @@ def test_that_the_time_of_day_follows_the_clock_after_a_suspend(story):
     story.timeline.set_clock(200.0, 9_000.0)
     assert story.timeline.wall(150.0) == 5_050.0
     assert story.timeline.wall(210.0) == 9_010.0
+
+
+@given(steps=STEPS, lanes=at_most(3), stock=st.booleans(), batch=at_most(10))
+@settings(deadline=None)
+def test_that_what_is_settled_never_changes(steps, lanes, stock, batch):
+    """The view keeps the columns of the settled past."""
+    world = World(lanes, stock)
+    for step in steps:
+        world.do(step)
+    world.end()
+    timeline, width = Timeline(), 64 * TICK
+    said = {}
+    for first in range(0, len(world.events), batch):
+        following = world.events[first + batch : first + batch + 1]
+        timeline.fold(world.events[first : first + batch], until=following[0].at - TICK / 2 if following else 0.0)
+        for lane in timeline.lanes():
+            count = int((timeline.settled(lane.number) - timeline.begin) // width)
+            if count > 0:
+                said[lane.number, count] = timeline.shares(lane.number, timeline.begin, width, count)
+    for (lane, count), shares in said.items():
+        assert timeline.shares(lane, timeline.begin, width, count) == shares
