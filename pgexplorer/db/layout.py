@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,11 +102,11 @@ class Records:
     """Cuts UTF-8 into records, as COPY does: a line break between quotes, or behind a backslash, ends none."""
 
     def __init__(self, layout: Layout) -> None:
-        self._quote = layout.quote.encode() if layout.kind is Format.CSV else b""
-        self._rest = b""
-        self._at = 0  # of it: where the search for its end goes on
-        self._odd = False  # whether a quote is open there
-        self._break = b""
+        self._quote: bytes = layout.quote.encode() if layout.kind is Format.CSV else b""
+        self._rest: bytes = b""
+        self._at: int = 0  # of it: where the search for its end goes on
+        self._odd: bool = False  # whether a quote is open there
+        self._break: bytes = b""
 
     @property
     def held(self) -> int:
@@ -115,9 +116,9 @@ class Records:
     def cut(self, data: bytes, *, last: bool = False) -> Iterator[bytes]:
         """Yield the records that *data* completes, each with its line end; with *last* what is left too."""
         data = self._rest + data
-        if not self._break and (data or last):
-            first = data[:_BLOCK]
-            self._break = b"\r" if b"\r" in first and b"\n" not in first else b"\n"
+        if not self._break and not self._find_break(data, last=last):
+            self._rest = data
+            return
         start, at, odd = 0, self._at, self._odd
         while (end := data.find(self._break, at)) >= 0:
             if self._quote:
@@ -134,6 +135,22 @@ class Records:
         if last and self._rest:
             yield self._rest
             self._rest, self._at, self._odd = b"", 0, False
+
+    def _find_break(self, data: bytes, *, last: bool) -> bool:
+        """Learn from the first line end what ends a line, as the server does; return whether that is known."""
+        odd = False
+        for found in re.finditer(b"[\r\n" + re.escape(self._quote) + b"]", data):
+            if found[0] == self._quote:
+                odd = not odd
+            elif not odd:
+                if found[0] == b"\r" and found.end() == len(data) and not last:
+                    return False  # a line feed may follow
+                is_mac = found[0] == b"\r" and data[found.end() : found.end() + 1] != b"\n"
+                self._break = b"\r" if is_mac else b"\n"
+                return True
+        if last:
+            self._break = b"\n"
+        return last
 
 
 def values_of(record: bytes, layout: Layout) -> list[bytes]:

@@ -21,12 +21,12 @@ from pgexplorer.pool.slot import Slot, SlotState, Waiter
 from pgexplorer.pool.stock import STOCK_CLASSES
 
 MOST_SPANS = 20_000  # kept one by one, in all lanes together
-_MOST_MARKS = 3_000
-_MOST_WAITS = 5_000
+_MOST_MARKS = 2_000
+_MOST_WAITS = 2_000
 _FINEST = 1 / 32  # seconds: the first stretch that old spans are summed up by
 _WIDER = 4  # each next stretch is as many times as long
 _MOST_STRETCHES = 512  # of one length, before the older half is summed up by the next
-_MOST_AT_ONCE = 32  # stretches among which one span is shared out
+_MOST_AT_ONCE = 8  # stretches among which one span is shared out
 _MOST_LENGTHS = 9  # the last is 34 minutes; should even these become too many, it doubles
 _SAME = 0.25  # seconds by which a check-out's event may come after the moment that the slot names
 _LATE = 0.25  # seconds after which no event with an earlier time is expected
@@ -218,8 +218,12 @@ class Sums:
             stretches.add(first, end - start)
         else:
             stretches.add(first, (first + 1) * length - start)
-            for at in range(first + 1, last):
-                stretches.add(at, length)
+            if stretches.at[-1] == first:  # nothing is newer, as nearly always
+                stretches.at.extend(range(first + 1, last))
+                stretches.seconds.extend(repeat(length, last - first - 1))
+            else:
+                for at in range(first + 1, last):
+                    stretches.add(at, length)
             if (rest := end - last * length) > 0:
                 stretches.add(last, rest)
         if len(stretches.at) > _MOST_STRETCHES:
@@ -236,8 +240,13 @@ class Sums:
         ratio = round(longer.length / stretches.length)
         cut = stretches.at[len(stretches.at) // 2] // ratio
         kept = bisect_left(stretches.at, cut * ratio)
+        current, amount = stretches.at[0] // ratio, 0.0
         for at, seconds in zip(stretches.at[:kept], stretches.seconds[:kept], strict=True):
-            longer.add(at // ratio, seconds)
+            if at // ratio != current:
+                longer.add(current, amount)
+                current, amount = at // ratio, 0.0
+            amount += seconds
+        longer.add(current, amount)
         del stretches.at[:kept], stretches.seconds[:kept]
         stretches.begin = cut * longer.length
         if len(longer.at) > _MOST_STRETCHES:
@@ -1039,10 +1048,18 @@ class Timeline:
     def waited(self, start: float, width: float, count: int, now: float | None = None) -> list[float]:
         """Return the seconds waited in each column, by all who waited: divided by *width* how many did, on average."""
         columns = [0.0] * count
-        end = start + count * width
         self._old_waits.spread(columns, start, width)
-        for wait in self.waits(start, end, now):
-            _pour(columns, start, width, wait.start, wait.end, 1.0)
+        first, scale = bisect_left(self._ends, start), 1 / width
+        for wait in self._waits[first:] if first else self._waits:
+            begin, until = wait[0], wait[1]
+            left = (begin - start) * scale
+            if 0.0 <= left < count and until - begin < width and (column := int(left)) == int((until - start) * scale):
+                columns[column] += until - begin
+            else:
+                _pour(columns, start, width, begin, until, 1.0)
+        now = self.seen_until if now is None else now
+        for waiting in self._waiting:
+            _pour(columns, start, width, waiting.start, max(now, waiting.start), 1.0)
         return columns
 
     @property

@@ -16,7 +16,7 @@ from psycopg2.pool import PoolError
 from pgexplorer.demo.server import start
 
 THREADS, SIZE = 16, 8
-SECONDS, ROUNDS = 2.0, 5
+SECONDS, ROUNDS = 2.0, 3
 KINDS = ("PgPool", "ThreadedConnectionPool")
 VIEWS = ("Timeline", "Queue", "Truth", "Statistics")
 

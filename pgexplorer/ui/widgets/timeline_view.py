@@ -43,7 +43,7 @@ USUAL = 60.0
 _STEP = 1.25  # of the zoom
 _MOST_ITEMS = 900  # spans painted one by one, in all lanes together
 _MOST_WAITS = 200
-_MOST_ARROWS = 25  # more would hide the bars
+_ARROW_ROOM = 25  # pixels of width for each arrow: more arrows would hide the bars
 _MOST_SHAPES = 60
 _MOST_AT_ONCE = 0.003  # seconds for new columns in one paint
 _MOST_MARKS = 24  # on the screen, before they are drawn together
@@ -470,6 +470,13 @@ class _Cluster:
     took: float
     room: tuple[float, float] = (0.0, 0.0)
 
+    def take(self, right: float, times: int, lane: int) -> None:
+        """Add what ends at the pixel *right*, happened so often, and in that lane."""
+        self.right = max(self.right, right)
+        self.times += times
+        if lane != self.lane:
+            self.lane = 0
+
     def words(self) -> str:
         text = _SHORT.get(self.kind, self.kind)
         if self.kind == "held long" and self.times == 1:
@@ -477,6 +484,20 @@ class _Cluster:
         if self.lane:
             text += f" #{self.lane}"
         return f"{text} ×{self.times:,}" if self.times > 1 else text
+
+
+def _wider(clusters: Sequence[_Cluster], near: float) -> list[_Cluster]:
+    """Return *clusters* with those of one kind that begin less than *near* pixels apart made one."""
+    last: dict[str, _Cluster] = {}
+    found: list[_Cluster] = []
+    for cluster in clusters:
+        before = last.get(cluster.kind)
+        if before is not None and cluster.left - before.left < near:
+            before.take(cluster.right, cluster.times, cluster.lane)
+        else:
+            last[cluster.kind] = cluster
+            found.append(cluster)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -505,6 +526,7 @@ class TimelineView(QAbstractScrollArea):
         super().__init__(parent)
         self._clock = clock
         self._source: TimelineSource | None = None
+        self._lanes: Sequence[LaneLike] = ()  # as they were at the last refresh
         self._now = clock()
         self._right = self._now
         self._span = USUAL
@@ -547,6 +569,7 @@ class TimelineView(QAbstractScrollArea):
     def refresh(self) -> None:
         """Look at the clock and at the source again."""
         self._now = self._clock()
+        self._lanes = self._source.lanes() if self._source is not None else ()
         if self._following:
             self._right = self._now
         self._sync_bars()
@@ -580,7 +603,7 @@ class TimelineView(QAbstractScrollArea):
         left, right = self.range
         when = f"The last {duration(self._span)}" if self._following else f"Paused, {duration(self._span)} in sight"
         said = [f"{when}."]
-        for lane in source.lanes()[:20]:
+        for lane in self._lanes[:20]:
             pid = f", pid {lane.pid}" if lane.pid else ""
             holder = f", held by {lane.holder}" if lane.holder else ""
             said.append(f"Slot {lane.number}{pid}: {lane.state}{holder}.")
@@ -701,7 +724,7 @@ class TimelineView(QAbstractScrollArea):
                     if self._following
                     else min(steps, max(0, int((self.range[0] - source.begin) / beyond * steps)))
                 )
-            lanes = len(source.lanes()) if source is not None else 0
+            lanes = len(self._lanes)
             down = self.verticalScrollBar()
             down.setRange(0, max(0, math.ceil(lanes * places.row - places.lanes.height())))
             down.setPageStep(max(1, round(places.lanes.height())))
@@ -728,7 +751,7 @@ class TimelineView(QAbstractScrollArea):
         has_waits = source is not None and source.has_waits
         least = max(row, min(room * 0.3, self._wait_rows * theme.scaled(7) + theme.scaled(10))) if has_waits else 0.0
         # Whole lanes, and those who wait right below the last.
-        count = max(1, len(source.lanes()) if source is not None else 1)
+        count = max(1, len(self._lanes))
         lanes = max(1, min(count, int((room - least) // row))) * row
         wanted = self._wait_rows * theme.scaled(17) + theme.scaled(10)
         waits = max(least, min(wanted, room - lanes)) if has_waits else 0.0
@@ -745,8 +768,7 @@ class TimelineView(QAbstractScrollArea):
 
     def _gutter(self, metrics: QFontMetricsF) -> float:
         """Return the width of what stands left of the lanes."""
-        lanes = self._source.lanes() if self._source is not None else ()
-        widest = max((len(f"#{lane.number} {lane.pid}") for lane in lanes), default=0)
+        widest = max((len(f"#{lane.number} {lane.pid}") for lane in self._lanes), default=0)
         labels = metrics.horizontalAdvance("0" * widest)
         return max(labels, metrics.horizontalAdvance("00:00:00.000")) + theme.scaled(18)
 
@@ -863,7 +885,7 @@ class TimelineView(QAbstractScrollArea):
         """Return the lanes in sight, each with the pixel at which it begins."""
         scrolled = self.verticalScrollBar().value()
         first = max(0, int(scrolled // places.row))
-        lanes = source.lanes()[first : first + int(places.lanes.height() // places.row) + 2]
+        lanes = self._lanes[first : first + int(places.lanes.height() // places.row) + 2]
         top = places.lanes.top() - scrolled
         return [(lane, top + (first + place) * places.row) for place, lane in enumerate(lanes)]
 
@@ -1037,7 +1059,7 @@ class TimelineView(QAbstractScrollArea):
         metrics = QFontMetricsF(painter.font())
         bad = mark_colour("bad")
         has_shapes = len(waits) <= _MOST_SHAPES
-        has_arrows = sum(bool(wait.lane) for wait in waits) <= _MOST_ARROWS
+        has_arrows = sum(bool(wait.lane) for wait in waits) * theme.scaled(_ARROW_ROOM) <= area.width()
         for wait in waits:
             begin = area.left() + max(-4.0, (wait.start - left) * per_second)
             end = area.left() + min(area.width() + 4.0, (wait.end - left) * per_second)
@@ -1069,7 +1091,7 @@ class TimelineView(QAbstractScrollArea):
         self, painter: QPainter, source: TimelineSource, places: _Places, wait: WaitLike, start: QPointF
     ) -> None:
         """Lead from the end of a wait up to the moment at which its connection came home."""
-        place = next((place for place, lane in enumerate(source.lanes()) if lane.number == wait.lane), None)
+        place = next((place for place, lane in enumerate(self._lanes) if lane.number == wait.lane), None)
         if place is None:
             return
         y = places.lanes.top() - self.verticalScrollBar().value() + (place + 1) * places.row
@@ -1156,19 +1178,19 @@ class TimelineView(QAbstractScrollArea):
     def _clusters(self, marks: Sequence[MarkLike], places: _Places, near: float) -> list[_Cluster]:
         """Return *marks* with those of one kind that begin less than *near* pixels apart made one."""
         left, per_second, x0 = self.range[0], places.plot.width() / self._span, places.plot.left()
+        edge = places.plot.right()
         last: dict[str, _Cluster] = {}
         found: list[_Cluster] = []
         for mark in marks:
             x = x0 + (mark.at - left) * per_second
-            until = min(places.plot.right(), x0 + (mark.until - left) * per_second)
-            cluster = last.get(mark.kind)
+            kind = mark.kind
+            cluster = last.get(kind)
             if cluster is not None and x - cluster.left < near:
-                cluster.right = max(cluster.right, until)
-                cluster.times += mark.times
-                cluster.lane = cluster.lane if cluster.lane == mark.lane else 0
+                cluster.take(min(edge, x0 + (mark.until - left) * per_second), mark.times, mark.lane)
             else:
-                last[mark.kind] = _Cluster(mark.kind, x, until, mark.times, mark.lane, mark.took)
-                found.append(last[mark.kind])
+                until = min(edge, x0 + (mark.until - left) * per_second)
+                cluster = last[kind] = _Cluster(kind, x, until, mark.times, mark.lane, mark.took)
+                found.append(cluster)
         return found
 
     def _paint_marks(self, painter: QPainter, marks: Sequence[MarkLike], places: _Places) -> None:
@@ -1176,11 +1198,11 @@ class TimelineView(QAbstractScrollArea):
         clusters = self._clusters(marks, places, theme.scaled(10))
         has_lines = len(clusters) <= _MOST_MARKS
         if not has_lines:
-            clusters = self._clusters(marks, places, theme.scaled(110))
-        lanes = {lane.number: place for place, lane in enumerate(self._source.lanes())} if self._source else {}
+            clusters = _wider(clusters, theme.scaled(110))
+        lanes = {lane.number: place for place, lane in enumerate(self._lanes)}
         top = places.lanes.top() - self.verticalScrollBar().value()
         side = float(theme.scaled(8))
-        middle = places.strip.center().y()
+        middle, after = places.strip.center().y(), 0.0
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for cluster in clusters:
             tone = _TONES.get(cluster.kind, "idle")
@@ -1197,8 +1219,12 @@ class TimelineView(QAbstractScrollArea):
                     self._paint_line(painter, x, y - places.bar / 2 - 1, y + places.bar / 2 + 1, QPen(colour, 2.5))
             if cluster.right - x > 2:  # from the first to the last of many
                 painter.fillRect(QRectF(x, places.strip.bottom() - 2, cluster.right - x, 2), colour)
-            paint_glyph(painter, QRectF(x - side / 2, middle - side / 2, side, side), tone)
-            cluster.room = (x - side / 2, x + side / 2)
+            begin = x - side / 2
+            if 0 < after - begin < side + 1:  # two at one place: the shapes stand side by side
+                begin = after
+            after = begin + side + 1
+            paint_glyph(painter, QRectF(begin, middle - side / 2, side, side), tone)
+            cluster.room = (begin, begin + side)
         self._paint_words(painter, clusters, places)
 
     def _paint_words(self, painter: QPainter, clusters: list[_Cluster], places: _Places) -> None:
@@ -1238,7 +1264,7 @@ class TimelineView(QAbstractScrollArea):
         places = self._places()
         if self._source is None or not places.lanes.top() <= y < places.lanes.bottom():
             return None
-        lanes = self._source.lanes()
+        lanes = self._lanes
         place = int((y - places.lanes.top() + self.verticalScrollBar().value()) // places.row)
         return lanes[place] if place < len(lanes) else None
 

@@ -681,7 +681,8 @@ def test_that_pause_and_follow_change_places(connected, panel):
 def test_that_it_is_saved_as_csv_and_png(connected, panel, tmp_path, monkeypatch):
     connected.hand("pool.check_out")
     connected.hand("pool.check_in")
-    connected.until(lambda: any(panel.timeline.count(lane.number, 0, 1e18) for lane in panel.timeline.lanes()))
+    last = connected.server.in_use.pool.events.last
+    connected.until(lambda: panel.timeline.folded >= last)
     for name, wanted in (("timeline.save_csv", "spans"), ("timeline.save_png", "picture.png")):
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args, path=wanted: (str(tmp_path / path), ""))
         connected.click(name)

@@ -23,9 +23,9 @@ def bench(open_bench):
     return open_bench()
 
 
-def played(name, bench, **more):
+def played(name, bench, scale=SHORT, **more):
     """Run the scenario *name*; return what it measured as {label: value} and its sentence."""
-    news = list(run(BY_ID[name], bench, scale=SHORT, **more))
+    news = list(run(BY_ID[name], bench, scale=scale, **more))
     [sentence] = [each.sentence for each in news if isinstance(each, Concluded)]
     [bars] = [each for each in news if isinstance(each, Bars)]
     assert isinstance(news[-1], Concluded)
@@ -98,7 +98,7 @@ def test_rollback_under_the_lock(bench):
 
 
 def test_churn(bench):
-    opened, sentence = played("churn", bench)
+    opened, sentence = played("churn", bench, scale=1)  # shortened, a busy machine has no time for more connects
     assert opened["ThreadedConnectionPool"] > opened["PgPool"]
     assert opened["PgPool"] <= 4
     assert f"connected {opened['ThreadedConnectionPool']} times (" in sentence

@@ -18,9 +18,9 @@ from pgexplorer.pool.stock import STOCK_CLASSES
 from pgexplorer.tour.bench import OwnBench
 from pgexplorer.tour.listing import Listing
 from pgexplorer.tour.news import Bars, Ran, Refused, Rows, Said
-from pgexplorer.units import duration
 from pgexplorer.tour.steps import STEPS
 from pgexplorer.tour.terminal import run
+from pgexplorer.units import duration
 
 BY_ID = {step.id: step for step in STEPS}
 EXHAUSTED = "PoolError: connection pool exhausted"

@@ -71,6 +71,17 @@ def test_that_old_macs_line_ends_are_read(tmp_path):
     assert preview(write(tmp_path, "a,b\r1,2\r"), Layout()).rows == [["1", "2"]]
 
 
+@pytest.mark.parametrize("step", [1, 2, 3, 100])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_that_a_line_end_between_quotes_does_not_say_what_ends_a_line(step, end):
+    data = f'"\r",a{end}"\n",b{end}'.encode()
+    records = Records(Layout())
+    blocks = [data[start : start + step] for start in range(0, len(data), step)]
+    found = [record for block in blocks for record in records.cut(block)]
+    found += records.cut(b"", last=True)
+    assert [texts_of(record, Layout()) for record in found] == [["\r", "a"], ["\n", "b"]]
+
+
 def test_that_columns_are_matched_by_name_then_in_order(tmp_path):
     names = ["id", "first_name", "note"]
     with_header = preview(write(tmp_path, "First Name,other,ID\nx,y,1\n"), Layout())

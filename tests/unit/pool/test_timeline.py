@@ -156,8 +156,8 @@ def test_that_its_spans_equal_the_events_arithmetic(steps, lanes, stock, batch, 
     assert sum(wait.end - wait.start for wait in waits) == world.truth["waits"] * TICK
     assert [wait.ending for wait in waits] == [SERVED] * world.served
     if timeline.folded:
-        # Beyond both ends: what is summed up is known to a stretch, which is a 32nd of a second or of its length.
-        margin = (world.now * TICK - timeline.begin) * 0.1 + 1.0
+        # Beyond both ends: what is summed up is known to a stretch, a 32nd of a second or an eighth of its length.
+        margin = (world.now * TICK - timeline.begin) * 0.5 + 1.0
         width = (world.now * TICK - timeline.begin + 2 * margin) / 53
         shares = [timeline.shares(lane.number, timeline.begin - margin, width, 53) for lane in timeline.lanes()]
         assert sum(sum(share.held) for share in shares) == pytest.approx(world.truth[HELD] * TICK)
@@ -423,7 +423,7 @@ def test_that_marks_are_bounded_and_none_is_uncounted(story):
     for number in range(10_000):
         story.tell(1.0 + number, "exhausted" if number % 10 else "refused")
     marks = story.timeline.marks(0, 1e9)
-    assert len(marks) <= 3_000
+    assert len(marks) <= 2_000
     assert sum(mark.times for mark in marks) == 10_000
     assert sum(mark.times for mark in marks if mark.kind == "refused") == 1_000
     assert [mark.at for mark in marks] == sorted(mark.at for mark in marks)
@@ -489,7 +489,7 @@ def test_that_old_waits_are_summed_up(story):
         story.tell(10.0 + number, "waiting", thread="A")
         story.tell(10.5 + number, "checked out", 1, thread="A", took=0.5)
         story.tell(10.75 + number, "checked in", 1, thread="A")
-    assert len(story.timeline.waits(0, 1e9)) <= 5_000
+    assert len(story.timeline.waits(0, 1e9)) <= 2_000
     assert sum(story.timeline.waited(0.0, 100.0, 200)) == pytest.approx(3_000)
 
 
