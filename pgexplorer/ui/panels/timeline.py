@@ -22,9 +22,9 @@ from pgexplorer.ui.widgets.timeline_view import TimelineLegend, TimelineView
 
 _QUICKEST, _STILL, _SLOWEST = 33, 200, 500  # milliseconds between two looks: live, paused, at most
 _HIDDEN = 1000  # milliseconds between two looks while nobody sees it
-_SHARE = 0.05  # of the thread's time that reading and painting may take; less while hidden
-_HIDDEN_SHARE = 0.03
-_BUDGET = 0.003  # seconds for the events of one look
+_PAINTING, _READING = 0.04, 0.025  # of this thread's time, in the long run: the pool's users need the interpreter
+_BURST = 0.01  # seconds that one look may take when the looks before took little
+_LEAST = 200  # events that are read at a look in any case
 _SLICE = 1000  # events folded at once while it catches up
 
 
@@ -45,6 +45,7 @@ class TimelinePanel(Panel):
         self._reader: Reader | None = None
         self._catching: Job | None = None  # reads what was there before
         self._slices: deque[Batch] = deque()  # of that, still to be folded
+        self._allowed, self._allowed_at = _BURST, time.monotonic()  # seconds for reading, at which moment
         self._per_event = 3e-6  # seconds of this thread's time to read and fold one
         self._missed = 0  # as the note says
         self.view = TimelineView()
@@ -123,14 +124,21 @@ class TimelinePanel(Panel):
         self._follow_pool()
         if self._reader is None:
             return
-        most = max(200, int(_BUDGET / self._per_event))
-        batch = self._reader.read(most)
+        batch = self._reader.read(self._most())
         take(self.timeline, batch)
         read = time.thread_time() - began
+        self._allowed = max(0.0, self._allowed - read)
         if len(batch.events) >= 50:
             self._per_event += (read / len(batch.events) - self._per_event) * 0.2
         self._show()
-        self._pace(len(batch.events) + batch.missed, read)
+        self._pace(len(batch.events) + batch.missed)
+
+    def _most(self) -> int:
+        """Return how many events may be read now: what was not used before is allowed, up to a burst."""
+        now = time.monotonic()
+        self._allowed = min(_BURST, self._allowed + (now - self._allowed_at) * _READING)
+        self._allowed_at = now
+        return max(_LEAST, int(self._allowed / self._per_event))
 
     def _show(self) -> None:
         if self.timeline.missed != self._missed:
@@ -140,17 +148,17 @@ class TimelinePanel(Panel):
         if self.isVisible():
             self.view.refresh()
 
-    def _pace(self, events: int, read: float) -> None:
+    def _pace(self, events: int) -> None:
         """Look again soon, but never take more than a small share of the time from those who use the pool."""
         if not self.isVisible():
             # A busy pool is read more often, so that its ring is not full before.
-            wanted = _HIDDEN if events < _SLICE else _HIDDEN * _SLICE / events
-            interval = max(wanted, read / _HIDDEN_SHARE * 1000)
+            wanted = _HIDDEN * min(1.0, _SLICE / max(1, events))
+            interval = max(wanted, _QUICKEST)
         else:
             left, right = self.view.range
-            half_a_pixel = (right - left) / max(1, self.view.width()) * 500
-            wanted = min(250.0, max(_QUICKEST, half_a_pixel)) if self.view.is_following else _STILL
-            interval = min(_SLOWEST, max(wanted, (read + self.view.paint_seconds) / _SHARE * 1000))
+            a_pixel = (right - left) / max(1, self.view.width()) * 1000
+            wanted = min(250.0, max(_QUICKEST, a_pixel)) if self.view.is_following else _STILL
+            interval = min(_SLOWEST, max(wanted, self.view.paint_seconds / _PAINTING * 1000))
         if abs(interval - self._pulse.interval()) > 5:
             self._pulse.setInterval(round(interval))
 
@@ -160,7 +168,7 @@ class TimelinePanel(Panel):
         if pool is None or (self._reader is not None and self._reader.pool is pool):
             return
         if self._reader is not None:
-            take(self.timeline, self._reader.read(int(_BUDGET / self._per_event)))
+            take(self.timeline, self._reader.read(self._most()))
             self.timeline.another_pool(time.monotonic(), pool.kind)
         self._reader = Reader(pool)
         self._catch_up()

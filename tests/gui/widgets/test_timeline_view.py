@@ -720,14 +720,20 @@ def test_that_leaving_the_server_empties_it_and_another_fills_it(connected, pane
 
 
 def test_that_looks_are_rare_when_they_cost_much(connected, panel):
-    panel._pace(10, 0.0)
+    panel.view.paint_seconds = 0.0
+    panel._pace(10)
     quick = panel._pulse.interval()
-    panel._pace(10, 0.02)
-    assert panel._pulse.interval() > quick
+    panel.view.paint_seconds = 0.01
+    panel._pace(10)
+    assert panel._pulse.interval() > 2 * quick
+    panel._allowed, panel._per_event = 0.01, 1e-5
+    assert 900 < panel._most() <= 1_000
+    panel._allowed = 0.0
+    assert panel._most() < 300
     connected.window.dock.fold()
-    panel._pace(10, 0.0)
+    panel._pace(10)
     assert panel._pulse.interval() == 1000
-    panel._pace(50_000, 0.0)  # the ring would overflow before
+    panel._pace(50_000)  # the ring would overflow before
     assert panel._pulse.interval() < 200
 
 
