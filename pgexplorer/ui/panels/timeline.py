@@ -22,7 +22,7 @@ from pgexplorer.ui.widgets.timeline_view import TimelineLegend, TimelineView
 
 _QUICKEST, _STILL, _SLOWEST = 33, 200, 500  # milliseconds between two looks: live, paused, at most
 _HIDDEN = 1000  # milliseconds between two looks while nobody sees it
-_PAINTING, _READING = 0.04, 0.025  # of this thread's time, in the long run: the pool's users need the interpreter
+_PAINTING, _READING = 0.03, 0.02  # of this thread's time, in the long run: the pool's users need the interpreter
 _BURST = 0.01  # seconds that one look may take when the looks before took little
 _LEAST = 200  # events that are read at a look in any case
 _SLICE = 1000  # events folded at once while it catches up
@@ -45,7 +45,8 @@ class TimelinePanel(Panel):
         self._reader: Reader | None = None
         self._catching: Job | None = None  # reads what was there before
         self._slices: deque[Batch] = deque()  # of that, still to be folded
-        self._allowed, self._allowed_at = _BURST, time.monotonic()  # seconds for reading, at which moment
+        self._looked_at, self._elapsed = time.monotonic(), 1.0  # the last look; seconds between it and the one before
+        self._allowed = _BURST  # seconds for reading
         self._per_event = 3e-6  # seconds of this thread's time to read and fold one
         self._missed = 0  # as the note says
         self.view = TimelineView()
@@ -131,13 +132,13 @@ class TimelinePanel(Panel):
         if len(batch.events) >= 50:
             self._per_event += (read / len(batch.events) - self._per_event) * 0.2
         self._show()
-        self._pace(len(batch.events) + batch.missed)
+        self._pace((len(batch.events) + batch.missed) / max(1e-3, self._elapsed))
 
     def _most(self) -> int:
         """Return how many events may be read now: what was not used before is allowed, up to a burst."""
         now = time.monotonic()
-        self._allowed = min(_BURST, self._allowed + (now - self._allowed_at) * _READING)
-        self._allowed_at = now
+        self._elapsed, self._looked_at = now - self._looked_at, now
+        self._allowed = min(_BURST, self._allowed + self._elapsed * _READING)
         return max(_LEAST, int(self._allowed / self._per_event))
 
     def _show(self) -> None:
@@ -148,12 +149,11 @@ class TimelinePanel(Panel):
         if self.isVisible():
             self.view.refresh()
 
-    def _pace(self, events: int) -> None:
+    def _pace(self, per_second: float) -> None:
         """Look again soon, but never take more than a small share of the time from those who use the pool."""
         if not self.isVisible():
             # A busy pool is read more often, so that its ring is not full before.
-            wanted = _HIDDEN * min(1.0, _SLICE / max(1, events))
-            interval = max(wanted, _QUICKEST)
+            interval = max(_QUICKEST, _HIDDEN * min(1.0, _SLICE / max(1.0, per_second)))
         else:
             left, right = self.view.range
             a_pixel = (right - left) / max(1, self.view.width()) * 1000

@@ -733,7 +733,7 @@ def test_that_looks_are_rare_when_they_cost_much(connected, panel):
     connected.window.dock.fold()
     panel._pace(10)
     assert panel._pulse.interval() == 1000
-    panel._pace(50_000)  # the ring would overflow before
+    panel._pace(50_000)  # events a second: the ring would overflow before
     assert panel._pulse.interval() < 200
 
 
