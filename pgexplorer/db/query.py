@@ -16,6 +16,7 @@ from psycopg2.extensions import connection, cursor
 
 from pgexplorer.db.cancel import Running
 from pgexplorer.db.client import Client
+from pgexplorer.db.encoding import every_byte, has_none, recoded, sent
 from pgexplorer.db.errors import RefusedSql, ServerError, describe
 from pgexplorer.db.rows import Rows
 from pgexplorer.db.spool import BYTE_LIMIT, ROW_LIMIT, Spool, Stopped
@@ -164,7 +165,7 @@ class Query:
         with self._client.lend(self._holder, discard=True) as conn:
             self._running = Running(conn)
             conn.notices = self._notices  # type: ignore[assignment]  # psycopg2 asks for append() alone
-            with _every_byte(conn):
+            with every_byte(conn):
                 try:
                     yield from self._all(conn, statements)
                 finally:
@@ -230,7 +231,7 @@ class Query:
         """
         self._sent_before = len(running.tag)
         with _Watch(lambda: self._end_by_limit(running)):
-            rows.execute(_sent(conn, running.tag + statement.text))
+            rows.execute(sent(conn, running.tag + statement.text))
         if self._ended_by:  # in vain, and what follows must not be hit by it
             running.finish()
             self._ended_by = ""
@@ -270,9 +271,9 @@ class Query:
             spool = self._spool = self._described(conn, rows, running, statement, own=own)
             before = f"{running.tag}CLOSE {_CURSOR}; COPY ("
             self._sent_before = len(before)
-            encoding = "SQL_ASCII" if _is_ascii(conn) else "UTF8"  # whatever the session's own encoding is
+            encoding = "SQL_ASCII" if has_none(conn) else "UTF8"  # whatever the session's own encoding is
             text = f"{before}{statement.text}\n) TO STDOUT (ENCODING '{encoding}')"
-            copy = _Copy(rows, _sent(conn, text), spool)
+            copy = _Copy(rows, sent(conn, text), spool)
             copy.start()
             try:
                 first = yield from self._streamed(copy, index, spool, began)
@@ -306,7 +307,7 @@ class Query:
         begin = "BEGIN" if own else f"SAVEPOINT {_CURSOR}"
         before = f"{running.tag}{begin}; DECLARE {_CURSOR} NO SCROLL CURSOR FOR "
         self._sent_before = len(before)
-        rows.execute(_sent(conn, f"{before}{statement.text}\n; FETCH 0 FROM {_CURSOR}"))
+        rows.execute(sent(conn, f"{before}{statement.text}\n; FETCH 0 FROM {_CURSOR}"))
         spool = self._opened(conn, rows)
         self._notices.clear()  # what planning says it says again in a moment
         return spool
@@ -335,8 +336,8 @@ class Query:
 
     def _opened(self, conn: connection, rows: cursor) -> Spool:
         columns = self._client.columns(rows)
-        if _is_ascii(conn):
-            columns = tuple(Column(_recoded(each.name), each.type_name, each.type_oid) for each in columns)
+        if has_none(conn):
+            columns = tuple(Column(recoded(each.name), each.type_name, each.type_oid) for each in columns)
         return Spool(columns, row_limit=self._row_limit, byte_limit=self._byte_limit)
 
     def _tell(self, index: int, spool: Spool) -> Result:
@@ -482,8 +483,8 @@ def _memory() -> int:
 
 def _page(conn: connection, rows: cursor, size: int) -> list[Row]:
     page = rows.fetchmany(size)
-    if _is_ascii(conn):
-        return [tuple(None if cell is None else _recoded(cell) for cell in row) for row in page]
+    if has_none(conn):
+        return [tuple(None if cell is None else recoded(cell) for cell in row) for row in page]
     return page
 
 
@@ -496,37 +497,3 @@ def _next_size(page: list[Row]) -> int:
 
 def _words(error: BaseException) -> str:
     return "It was left before its end." if isinstance(error, GeneratorExit) else "An error ended it."
-
-
-# -- a database without an encoding
-
-
-def _is_ascii(conn: connection) -> bool:
-    return conn.info.parameter_status("server_encoding") == "SQL_ASCII"
-
-
-@contextlib.contextmanager
-def _every_byte(conn: connection) -> Generator[None]:
-    """Read whatever bytes a SQL_ASCII database holds: as LATIN1, of which every byte is one, and back from there."""
-    before = conn.encoding
-    ascii_only = _is_ascii(conn)
-    if ascii_only:
-        conn.set_client_encoding("LATIN1")
-    try:
-        yield
-    finally:
-        if ascii_only and not conn.closed:
-            with contextlib.suppress(psycopg2.Error):
-                if conn.info.transaction_status in _OPEN:
-                    with conn.cursor() as cursor:  # which the check-in would do anyway
-                        cursor.execute("ROLLBACK")
-                conn.set_client_encoding(before)
-
-
-def _sent(conn: connection, text: str) -> str | bytes:
-    """Return what is sent for *text*: a database without an encoding is written to in UTF-8, as psql does."""
-    return text.encode() if _is_ascii(conn) else text
-
-
-def _recoded(text: str) -> str:
-    return text.encode("latin-1", "replace").decode("utf-8", "backslashreplace")

@@ -1,0 +1,51 @@
+"""A database without an encoding: every byte of it is read, and what is sent to it goes as UTF-8, as psql does."""
+
+import contextlib
+from collections.abc import Generator
+
+import psycopg2
+from psycopg2 import extensions as ext
+from psycopg2.extensions import connection
+
+_OPEN = {ext.TRANSACTION_STATUS_INTRANS, ext.TRANSACTION_STATUS_INERROR}
+
+
+def has_none(conn: connection) -> bool:
+    """Whether the database of *conn* is SQL_ASCII: bytes, of which the server says nothing."""
+    return conn.info.parameter_status("server_encoding") == "SQL_ASCII"
+
+
+@contextlib.contextmanager
+def every_byte(conn: connection) -> Generator[None]:
+    """Read whatever bytes a SQL_ASCII database holds: as LATIN1, of which every byte is one, and back from there.
+
+    What is read meanwhile wants `recoded`, what is sent wants `sent`. Other databases are left as they are.
+    """
+    before = conn.encoding
+    ascii_only = has_none(conn)
+    if ascii_only:
+        conn.set_client_encoding("LATIN1")
+    try:
+        yield
+    finally:
+        if ascii_only and not conn.closed:
+            with contextlib.suppress(psycopg2.Error):
+                if conn.info.transaction_status in _OPEN:
+                    with conn.cursor() as cursor:  # which the check-in would do anyway
+                        cursor.execute("ROLLBACK")
+                conn.set_client_encoding(before)
+
+
+def sent(conn: connection, text: str) -> str | bytes:
+    """Return what is sent for *text*. Bytes that `exact` kept are sent as they were."""
+    return text.encode("utf-8", "surrogateescape") if has_none(conn) else text
+
+
+def recoded(text: str) -> str:
+    r"""Return what was read as LATIN1 as the UTF-8 that it probably is; other bytes as \xff."""
+    return text.encode("latin-1", "replace").decode("utf-8", "backslashreplace")
+
+
+def exact(text: str) -> str:
+    """Return what was read as LATIN1 so that `sent` sends the same bytes back."""
+    return text.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
