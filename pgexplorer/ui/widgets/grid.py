@@ -11,7 +11,6 @@ from PySide6.QtCore import (
     QModelIndex,
     QObject,
     QPersistentModelIndex,
-    QPoint,
     QRect,
     QSize,
     Qt,
@@ -26,7 +25,6 @@ from PySide6.QtGui import (
     QKeySequence,
     QMouseEvent,
     QPainter,
-    QPen,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -44,11 +42,11 @@ from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.cell_viewer import CellViewer
 from pgexplorer.ui.widgets.find_bar import FindBar
 from pgexplorer.ui.widgets.grid_copy import FORMATS, Area, Copying, insert
+from pgexplorer.ui.widgets.grid_head import LEAST_WIDTH, GridHeader, Sorting, padding
 from pgexplorer.ui.widgets.grid_menu import GridMenu, Offers, ask_row
 
 NullRole: Final = Qt.ItemDataRole.UserRole + 1
 CopyRole: Final = Qt.ItemDataRole.UserRole + 2
-_LEAST_WIDTH = 60
 _MOST_WIDTH = 320
 _MEASURED_ROWS = 100
 _MEASURED_COLUMNS = 16  # that are measured by all these rows: those in view, or nearly
@@ -71,6 +69,11 @@ class Grid(QTableView):
 
     copied = Signal(int)
     copy_refused = Signal(int)
+    # A column, Qt.SortOrder or None for not at all, and whether beside the columns that sort already. The grid sorts
+    # nothing: who hears it does, and says so by show_sorting().
+    sort_wanted = Signal(int, object, bool)
+    # A column, its value (None for NULL), and how: "=", "<>", "is null" or "is not null".
+    filter_wanted = Signal(int, object, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -84,6 +87,8 @@ class Grid(QTableView):
         self._later.timeout.connect(self._go_on)
         self._head = GridHeader(self)
         self.setHorizontalHeader(self._head)
+        self._head.sort_wanted.connect(self.sort_wanted)
+        self._head.column_chosen.connect(self.selectColumn)
         self.setItemDelegate(CellDelegate(self))
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -102,8 +107,35 @@ class Grid(QTableView):
         self.find_bar = FindBar(self)
         self.menus = GridMenu(
             self,
-            Offers(self.view_current, self.copy_selection, self.open_find, self.fit_columns, self.fit_column),
+            Offers(
+                self.view_current,
+                self.copy_selection,
+                self.open_find,
+                self.fit_columns,
+                self.fit_column,
+                self.sort_wanted.emit,
+                self.filter_wanted.emit,
+            ),
+            (NullRole, CopyRole),
         )
+
+    def offer_sorting(self, offered: bool) -> None:
+        """Let a click on a head, and its menu, ask for sorting: see `sort_wanted`."""
+        self._head.offers_sorting = self.menus.offers_sorting = offered
+        self.setSortingEnabled(offered)  # which also ends that a click selects the column
+        self._head.show_sorting(self._head.sorting() if offered else ())
+
+    def offer_filtering(self, offered: bool) -> None:
+        """Let the menu of the cells ask for filters: see `filter_wanted`."""
+        self.menus.offers_filtering = offered
+
+    def sorting(self) -> Sorting:
+        """Return the columns by which the rows are said to be sorted, the weightiest first."""
+        return self._head.sorting()
+
+    def show_sorting(self, by: Sorting) -> None:
+        """Mark the heads of the columns by which the rows are sorted, the weightiest first; () for none."""
+        self._head.show_sorting(by)
 
     @override
     def setModel(self, model: QAbstractItemModel | None) -> None:
@@ -153,7 +185,7 @@ class Grid(QTableView):
         if model is None or self._made_of[0] != model.columnCount():
             return
         measure = _Measure(model)
-        least, most = theme.scaled(_LEAST_WIDTH), theme.scaled(_MOST_WIDTH)
+        least, most = theme.scaled(LEAST_WIDTH), theme.scaled(_MOST_WIDTH)
         for _ in range(min(_FITTED_AT_ONCE, len(self._to_fit))):
             column, rows = self._to_fit.pop()
             width = max(least, self._head.wanted_width(column))
@@ -294,126 +326,6 @@ class Grid(QTableView):
         return Area(ranges, sorted(columns, key=head.visualIndex))
 
 
-class GridHeader(QHeaderView):
-    """Column heads of two lines: the name, and below it the type, muted."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(Qt.Orientation.Horizontal, parent)
-        self.setSectionsClickable(True)
-        self.setSectionsMovable(True)
-        self.setHighlightSections(False)
-        self.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.setStretchLastSection(False)
-        self.setMouseTracking(True)
-        self._hovered = -1
-        self._look: _HeadLook | None = None
-
-    def wanted_width(self, column: int) -> int:
-        """Return the width that the head of *column* wants."""
-        name, kind = self._words(column)
-        look = self._current_look()
-        wide = max(look.names.horizontalAdvance(name), look.kind_width(kind))
-        mark = theme.scaled(16) if self.isSortIndicatorShown() else 0
-        return wide + 2 * look.padding + mark + 2
-
-    @override
-    def sizeHint(self) -> QSize:
-        return QSize(theme.scaled(_LEAST_WIDTH), self._current_look().height)  # the view gives it its own width
-
-    @override
-    def sectionSizeFromContents(self, logicalIndex: int) -> QSize:
-        return QSize(self.wanted_width(logicalIndex), self._current_look().height)
-
-    @override
-    def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:
-        if not rect.isValid():
-            return
-        painter.save()
-        painter.fillRect(rect, theme.colour("hover" if logicalIndex == self._hovered else "window"))
-        painter.setPen(QPen(theme.colour("line"), 1))
-        painter.drawLine(rect.topRight(), rect.bottomRight())
-        painter.drawLine(rect.bottomLeft(), rect.bottomRight())
-        inner = rect.adjusted(_padding(), theme.scaled(4), -_padding(), -theme.scaled(4))
-        if self.isSortIndicatorShown() and self.sortIndicatorSection() == logicalIndex:
-            self._paint_sort_mark(painter, inner)
-            inner.setRight(inner.right() - theme.scaled(14))
-        self._paint_words(painter, inner, logicalIndex)
-        painter.restore()
-
-    @override
-    def mouseMoveEvent(self, e: QMouseEvent) -> None:
-        super().mouseMoveEvent(e)
-        self._hover(self.logicalIndexAt(e.position().toPoint()))
-
-    @override
-    def leaveEvent(self, event: QEvent) -> None:
-        super().leaveEvent(event)
-        self._hover(-1)
-
-    @override
-    def changeEvent(self, arg__1: QEvent, /) -> None:
-        super().changeEvent(arg__1)
-        if arg__1.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
-            self.updateGeometry()
-            self.viewport().update()
-
-    def _paint_words(self, painter: QPainter, inner: QRect, column: int) -> None:
-        name, kind = self._words(column)
-        side = self._side(column)
-        elide = Qt.TextElideMode.ElideRight
-        look = self._current_look()
-        painter.setFont(look.name_font)
-        painter.setPen(theme.colour("text"))
-        metrics = painter.fontMetrics()
-        if not kind:
-            painter.drawText(
-                inner, side | Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(name, elide, inner.width())
-            )
-            return
-        upper = QRect(inner.topLeft(), QSize(inner.width(), metrics.height()))
-        painter.drawText(upper, side | Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(name, elide, inner.width()))
-        painter.setFont(look.type_font)
-        painter.setPen(theme.colour("muted"))
-        metrics = painter.fontMetrics()
-        lower = QRect(QPoint(inner.left(), upper.bottom() + 1), QSize(inner.width(), metrics.height()))
-        painter.drawText(lower, side | Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(kind, elide, inner.width()))
-
-    def _paint_sort_mark(self, painter: QPainter, inner: QRect) -> None:
-        up = self.sortIndicatorOrder() is Qt.SortOrder.AscendingOrder
-        side = theme.scaled(8)
-        x = inner.right() - side
-        y = inner.center().y() + (side // 4 if up else -side // 4)
-        tip = -side // 2 if up else side // 2
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(theme.colour("accent"), 1.75, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-        painter.drawPolyline([QPoint(x, y), QPoint(x + side // 2, y + tip), QPoint(x + side, y)])
-        painter.restore()
-
-    def _words(self, column: int) -> tuple[str, str]:
-        model = self.model()
-        value = model.headerData(column, Qt.Orientation.Horizontal, Qt.ItemDataRole.DisplayRole) if model else None
-        name, _, kind = ("" if value is None else str(value)).partition("\n")
-        return name, plain.one_line(kind, 80)
-
-    def _side(self, column: int) -> Qt.AlignmentFlag:
-        model = self.model()
-        value = model.headerData(column, Qt.Orientation.Horizontal, Qt.ItemDataRole.TextAlignmentRole)
-        wanted = int(value) if value is not None else 0
-        return Qt.AlignmentFlag.AlignRight if wanted & 0x2 else Qt.AlignmentFlag.AlignLeft
-
-    def _current_look(self) -> "_HeadLook":
-        key = (theme.current().name, theme.scaled(1000))
-        if self._look is None or self._look.key != key:
-            self._look = _HeadLook(key)
-        return self._look
-
-    def _hover(self, column: int) -> None:
-        if column != self._hovered:
-            self._hovered = column
-            self.viewport().update()
-
-
 class CellDelegate(QStyledItemDelegate):
     """Paints a cell as one line of monospace; honours the model's background, foreground and alignment."""
 
@@ -489,7 +401,7 @@ class _Measure:
         self._model = model
         self._metrics = QFontMetrics(theme.mono())
         self._letter = self._metrics.horizontalAdvance("M" * 100) / 100
-        self._around = 2 * _padding() + 2
+        self._around = 2 * padding() + 2
 
     def width(self, column: int, rows: int, enough: int) -> int:
         """Return the width that the first *rows* values of *column* want; *enough* or more ends the search."""
@@ -512,27 +424,6 @@ class _Measure:
         return widest
 
 
-class _HeadLook:
-    """What is the same for every column's head until the theme changes."""
-
-    def __init__(self, key: tuple[str, int]) -> None:
-        self.key = key
-        self.name_font = theme.sans(semibold=True)
-        self.type_font = theme.sans()
-        self.type_font.setPointSizeF(self.type_font.pointSizeF() * 0.9)
-        self.names = QFontMetrics(self.name_font)
-        self.kinds = QFontMetrics(self.type_font)
-        self.padding = _padding()
-        self.height = self.names.height() + self.kinds.height() + theme.scaled(9)
-        self._kind_widths: dict[str, int] = {}
-
-    def kind_width(self, kind: str) -> int:
-        """Return how wide the name of a type is; there are few of them."""
-        if (width := self._kind_widths.get(kind)) is None:
-            width = self._kind_widths[kind] = self.kinds.horizontalAdvance(kind)
-        return width
-
-
 class _Look:
     """What is the same for every cell until the theme changes."""
 
@@ -543,7 +434,7 @@ class _Look:
         self.null_font.setItalic(True)
         self.metrics = QFontMetrics(self.font)
         self.widest = self.metrics.horizontalAdvance("M") * 1.02
-        self.padding = _padding()
+        self.padding = padding()
         self.text = theme.colour("text")
         self.muted = theme.colour("muted")
         self.focus = theme.colour("focus")
@@ -554,7 +445,3 @@ class _Look:
 def _model_of(view: QAbstractItemView) -> QAbstractItemModel | None:
     # A view without a model answers None, which the stubs do not say.
     return cast("QAbstractItemModel | None", view.model())
-
-
-def _padding() -> int:
-    return theme.scaled(7)

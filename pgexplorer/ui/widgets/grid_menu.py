@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QInputDialog, QMenu, QTableView
 
+from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.grid_copy import FORMATS
 
 
@@ -20,12 +21,26 @@ class Offers:
     find: Callable[[], object]
     fit_all: Callable[[], object]
     fit_one: Callable[[int], object]
+    sort: Callable[[int, Qt.SortOrder | None, bool], object]
+    filter: Callable[[int, str | None, str], object]
+
+
+_MOST_FILTERED = 1_000  # letters of a value that is taken into a filter
+_SHOWN_VALUE = 32
+_SORTS = (
+    ("Sort ascending", Qt.SortOrder.AscendingOrder),
+    ("Sort descending", Qt.SortOrder.DescendingOrder),
+    ("No sort", None),
+)
 
 
 class GridMenu:
     """The menus of *grid*."""
 
-    def __init__(self, grid: QTableView, offers: Offers) -> None:
+    def __init__(self, grid: QTableView, offers: Offers, roles: tuple[int, int]) -> None:
+        """*roles* are those of NULL and of the whole value."""
+        self.offers_sorting = self.offers_filtering = False
+        self._null, self._whole = roles
         self._grid = grid
         self._offers = offers
         head = grid.horizontalHeader()
@@ -47,6 +62,11 @@ class GridMenu:
         formats.setEnabled(has_cell)
         for form in FORMATS:
             formats.addAction(form, partial(offers.copy, form))
+        if self.offers_filtering and has_cell:
+            self._add_filters(menu, grid.currentIndex())
+        if has_cell:
+            column = menu.addMenu("Column")
+            self._fill_column(column, grid.currentIndex().column())
         menu.addSeparator()
         menu.addAction("Find…\tCtrl+F", offers.find)
         menu.addAction("Go to row…\tCtrl+G", partial(ask_row, grid))
@@ -55,12 +75,20 @@ class GridMenu:
 
     def of_column(self, column: int) -> QMenu:
         """Return the menu of a column's head."""
+        menu = _menu(self._grid, "grid.column_menu")
+        self._fill_column(menu, column)
+        return menu
+
+    def _fill_column(self, menu: QMenu, column: int) -> None:
         grid = self._grid
-        menu = _menu(grid, "grid.column_menu")
         model, head = grid.model(), grid.horizontalHeader()
         words = str(model.headerData(column, Qt.Orientation.Horizontal, Qt.ItemDataRole.DisplayRole) or "")
         name = words.partition("\n")[0]
         shown = head.count() - head.hiddenSectionCount()
+        if self.offers_sorting:
+            for text, order in _SORTS:
+                menu.addAction(text, partial(self._offers.sort, column, order, False))
+            menu.addSeparator()
         menu.addAction("Copy the name", lambda: QGuiApplication.clipboard().setText(name))
         menu.addAction("Select the column", lambda: grid.selectColumn(column))
         menu.addSeparator()
@@ -73,10 +101,35 @@ class GridMenu:
             for each in range(head.count()):
                 if head.isSectionHidden(each):
                     words = str(model.headerData(each, Qt.Orientation.Horizontal) or "").partition("\n")[0]
-                    hidden.addAction(words.replace("&", "&&"), partial(self._show, each))
+                    hidden.addAction(_literally(words), partial(self._show, each))
             menu.addAction("Show all", self._show_all)
         menu.addAction("Columns in their first order", self._in_order)
-        return menu
+
+    def _add_filters(self, menu: QMenu, index: QModelIndex) -> None:
+        """Offer the filters that the value of the cell at *index* suggests."""
+        model, column = self._grid.model(), index.column()
+        words = str(model.headerData(column, Qt.Orientation.Horizontal, Qt.ItemDataRole.DisplayRole) or "")
+        name = plain.one_line(words.partition("\n")[0], _SHOWN_VALUE)
+        ask = partial(self._offers.filter, column)
+        menu.addSeparator()
+        if model.data(index, self._null) is not True:
+            shown = str(model.data(index, Qt.ItemDataRole.DisplayRole))
+            value = plain.one_line(shown, _SHOWN_VALUE) or "''"
+            for sign, how in (("=", "="), ("≠", "<>")):
+                action = menu.addAction(_literally(f"Filter: {name} {sign} {value}"))
+                action.triggered.connect(partial(self._ask_value, QPersistentModelIndex(index), how))
+                action.setEnabled(len(shown) <= _MOST_FILTERED)
+        menu.addAction(_literally(f"Filter: {name} is NULL"), partial(ask, None, "is null"))
+        menu.addAction(_literally(f"Filter: {name} is not NULL"), partial(ask, None, "is not null"))
+
+    def _ask_value(self, index: QPersistentModelIndex, how: str, _checked: bool = False) -> None:
+        if not index.isValid():
+            return
+        model = self._grid.model()
+        whole = model.data(index, self._whole)
+        self._offers.filter(
+            index.column(), str(model.data(index, Qt.ItemDataRole.DisplayRole) if whole is None else whole), how
+        )
 
     def _show(self, column: int) -> None:
         self._grid.setColumnHidden(column, False)
@@ -114,6 +167,11 @@ def ask_row(grid: QTableView) -> None:
         index = model.index(row - 1, max(0, current.column()))
         grid.setCurrentIndex(index)
         grid.scrollTo(index, QTableView.ScrollHint.PositionAtCenter)
+
+
+def _literally(text: str) -> str:
+    """Return *text* so that a menu shows it letter by letter: no key of an &, no shortcut of a tab."""
+    return text.replace("&", "&&").replace("\t", "⇥")
 
 
 def _menu(grid: QTableView, name: str) -> QMenu:
