@@ -119,10 +119,13 @@ class Server(QObject):
         if before is not None:
             _close(before)
 
-    def query(self, sql: str, holder: str, *, row_limit: int = ROW_LIMIT, offset: int = 0) -> Query:
+    def query(
+        self, sql: str, holder: str, *, row_limit: int = ROW_LIMIT, offset: int = 0, read_only: bool = False
+    ) -> Query:
         """Return a query on the pool, not yet run. Raises RuntimeError when no server is in use."""
         in_use = self._needed()
-        return Query(in_use.client, sql, holder, side=self.side(), row_limit=row_limit, offset=offset)
+        side = self.side()
+        return Query(in_use.client, sql, holder, side=side, row_limit=row_limit, offset=offset, read_only=read_only)
 
     def side(self) -> Callable[[], Connection]:
         """Return what opens the one short-lived connection beside the pool."""

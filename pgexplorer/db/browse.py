@@ -1,110 +1,249 @@
-"""A table read page by page, each page one short check-out: by its primary key where it has one, else by offset."""
+"""A table as it is browsed, under one filter and in one order; each page is one short check-out."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import contextlib
+import json
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from psycopg2 import sql
 from psycopg2.extensions import connection
 
+from pgexplorer.db.access import Access, Way, read_access
+from pgexplorer.db.cancel import Running
 from pgexplorer.db.client import Client
+from pgexplorer.db.encoding import every_byte, has_none, recoded
 from pgexplorer.db.errors import RefusedSql
-from pgexplorer.db.schema import Relation, TableColumn, read_columns, result_columns, table_name
+from pgexplorer.db.ordering import Condition, Sort, Term, quoted, raw
+from pgexplorer.db.pages import LONGEST, PAGE, ByBlocks, ByKey, Counting, Page, Read, Reader, Scope, Session, To
+from pgexplorer.db.schema import Relation, table_name
+from pgexplorer.db.spool import Spool
 from pgexplorer.db.statements import split
 from pgexplorer.db.values import Column, Row, raw_cursor
 
-PAGE = 500
-_LONGEST = 1_000  # characters of a cell in the grid; a longer one is cut and marked with its size
+__all__ = ["LONGEST", "PAGE", "Counting", "NoPages", "Opened", "Page", "Read", "Table", "To"]
 
 
 @dataclass(frozen=True, slots=True)
-class TablePage:
-    """Some rows of a table; the first page brings the columns."""
+class Opened:
+    """What is known before the first page."""
 
     columns: tuple[Column, ...]
-    rows: list[Row]
-    more: bool
-    key: Row | None  # the last row's primary key, where the next page begins
+    rows: int  # about how many rows there are under the filter, by the planner
+
+
+News = Opened | Counting | Page
+
+
+class NoPages(RefusedSql):
+    """A relation that can only be read in one pass, which is another query."""
 
 
 class Table:
-    """A relation as it is browsed under one filter. Every call blocks and belongs on a worker thread."""
+    """A relation as it is browsed, under one filter and in one order.
 
-    def __init__(self, client: Client, relation: Relation, where: str = "") -> None:
+    Every call but `stop` blocks and belongs on a worker thread, one at a time. What is read is read as one snapshot a
+    page: rows that others change meanwhile are seen as they are when their page is read.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        relation: Relation,
+        where: str = "",
+        *,
+        conditions: Sequence[Condition] = (),
+        sorts: Sequence[Sort] = (),
+        side: Callable[[], connection] | None = None,
+    ) -> None:
         self._client = client
+        self._side = side
         self.relation = relation
         self.where = where.strip()
-        self._columns: list[TableColumn] | None = None
+        self.conditions = tuple(conditions)
+        self.sorts = tuple(sorts)
+        self._access: Access | None = None
+        self._opened = False
+        self._running: Running | None = None
+        self._stopped = False
 
-    def page(self, after: Row | None = None, offset: int = 0) -> Iterator[TablePage]:
-        """Yield the page after the key *after*, or after *offset* rows where there is no key.
+    # -- what is known
 
-        Raises psycopg2.Error, RefusedSql for a filter that cannot be sent, PoolError when no connection is free.
+    @property
+    def access(self) -> Access:
+        """How it can be read. Raises RuntimeError before the first page."""
+        if self._access is None:
+            raise RuntimeError("nothing was read yet")
+        return self._access
+
+    def find_way(self) -> Way:
+        """Look at the relation, and return how its pages are found. Blocks.
+
+        Raises what `read` raises.
         """
         self._check_filter()
-        with self._client.lend(f"table {self.relation.name}", discard=bool(self.where)) as conn:
-            if self._columns is None:
-                self._columns = read_columns(conn, self.relation.oid)
-            columns = result_columns(self._columns)
-            keys = [
-                column.name for column in sorted(self._columns, key=lambda each: each.key_place) if column.key_place
-            ]
-            query = self._query(keys, after, offset)
-            with conn.cursor() as plain:
-                text = query.as_string(plain)
-            with self._client.pool.running(conn, text), raw_cursor(conn) as rows:
-                self._guarded(conn)
-                rows.execute(query)
-                page = rows.fetchall()
-        more, width = len(page) > PAGE, len(columns)
-        page = page[:PAGE]
-        last = page[-1][width:] if page and keys else None
-        yield TablePage(columns, [_cut(row[:width]) for row in page], more, last)
+        with self._client.lend(self._holder) as conn:
+            self._access = read_access(conn, self.relation)
+        return self._access.way(self.sorts)
+
+    def pass_query(self) -> str:
+        """Return the SELECT that reads all of it in one pass: for a view, or for an order that no index serves."""
+        names = [sql.Identifier("t", column.name) for column in self.access.columns]
+        query = self.scope.rows(names)
+        if self.sorts:
+            terms = [Term(sort.column, "", sort.descending).order() for sort in self.sorts]
+            query += sql.SQL(" ORDER BY ") + sql.SQL(", ").join(terms)
+        with self._client.lend(self._holder) as conn:
+            return query.as_string(conn)
+
+    @property
+    def scope(self) -> Scope:
+        """Which of its rows are read, and in which order. Raises RuntimeError before the first page."""
+        # A line comment at the filter's end must not swallow the bracket.
+        typed = (raw(f"({self.where}\n)"),) if self.where else ()
+        chosen = tuple(raw("(") + each.sql() + raw(")") for each in self.conditions)
+        return Scope(self.relation, self.access, self.sorts, (*typed, *chosen))
+
+    # -- reading
+
+    def read(self, wanted: Read) -> Iterator[News]:
+        """Yield what is known before the first page, how far a count is, and the page.
+
+        Raises psycopg2.Error, RefusedSql for a filter that cannot be sent or a relation without a way to pages,
+        PoolError when no connection is free.
+        """
+        self._check_filter()
+        with self._lent() as on:
+            if self._access is None:
+                self._access = read_access(on.conn, self.relation)
+            if self.access.way(self.sorts) is Way.PASS:
+                raise NoPages("It has no key by which pages could be found.")
+            self._begin(on)
+            if not self._opened:
+                estimate = self._estimate(on)
+                self._opened = True
+                yield Opened(self.access.shown(), estimate)
+            yield from self._reader(on, self.scope).read(wanted)
+
+    def span(self, start: Read, count: int, into: Spool) -> Iterator[Counting]:
+        """Read *count* rows whole from a place on into *into*, which the caller ends; yield how far it is.
+
+        Raises what `read` raises, and Stopped when *into* takes no more.
+        """
+        self._check_filter()
+        with self._lent() as on:
+            if self._access is None:
+                self._access = read_access(on.conn, self.relation)
+            if self.access.way(self.sorts) is Way.PASS:
+                raise NoPages("It has no key by which pages could be found.")
+            self._begin(on)
+            reader = self._reader(on, replace(self.scope, is_whole=True))
+            wanted, done = start, 0
+            while done < count:
+                page: Page | None = None
+                for news in reader.read(wanted):
+                    if isinstance(news, Counting):
+                        yield Counting(done, 0.0)
+                    else:
+                        page = news
+                if page is None or not page.rows:
+                    return
+                into.append(page.rows[: count - done])
+                done += min(len(page.rows), count - done)
+                yield Counting(done, done / count)
+                if page.at_end:
+                    return
+                wanted = Read(To.AFTER, page.places[-1])
+
+    def count(self) -> int:
+        """Count the rows under the filter. Blocks for as long as the server takes; `stop` ends it."""
+        self._check_filter()
+        with self._lent() as on:
+            self._begin(on)
+            if self._access is None:
+                self._access = read_access(on.conn, self.relation)
+            [[count]] = on.ask(self.scope.rows([raw("count(*)")]))
+            return int(count or 0)
+
+    def value(self, place: Row, column: str) -> tuple[bool, str | None]:
+        """Return whether the row at *place* is still there, and its whole value in *column*."""
+        with self._lent() as on:
+            if self._access is None:
+                self._access = read_access(on.conn, self.relation)
+            self._begin(on)
+            query = sql.SQL("SELECT {} FROM {} AS t WHERE ").format(
+                sql.Identifier("t", column), table_name(self.relation)
+            )
+            found = on.ask(query + self.same_row(place))
+            if len(found) != 1:
+                return False, None
+            cell = found[0][0]
+            return True, recoded(cell) if cell is not None and on.is_ascii else cell
+
+    def same_row(self, place: Row) -> sql.Composable:
+        """Return the condition that finds the row at *place* again."""
+        if self.access.way(self.sorts) is Way.KEY:
+            terms = self.access.order(self.sorts).terms
+            keys = set(self.access.key)
+            pairs = zip(terms, place, strict=True)
+            return sql.SQL(" AND ").join([term.same(text) for term, text in pairs if term.column in keys])
+        return raw("t.ctid = ") + quoted(place[0] or "") + raw("::tid")
+
+    def again(self) -> "Table":
+        """Return the same, for another piece of work that may be stopped by itself."""
+        same = Table(
+            self._client,
+            self.relation,
+            self.where,
+            conditions=self.conditions,
+            sorts=self.sorts,
+            side=self._side,
+        )
+        same._access, same._opened = self._access, self._opened
+        return same
+
+    def stop(self) -> Iterator[str]:
+        """End what is being read. Yields each rung of the ladder in words; blocks for seconds."""
+        self._stopped = True
+        if self._running is not None and self._side is not None:
+            yield from self._running.stop(self._side)
+
+    # -- inside
+
+    @property
+    def _holder(self) -> str:
+        return f"table {self.relation.name}"
+
+    @contextlib.contextmanager
+    def _lent(self) -> Generator[Session]:
+        if self._stopped:
+            raise RefusedSql("Stopped.")
+        with self._client.lend(self._holder, discard=bool(self.where)) as conn:
+            running = self._running = Running(conn)
+            try:
+                with every_byte(conn), raw_cursor(conn) as rows:
+                    label = f"SELECT … FROM {self.relation.schema}.{self.relation.name}"
+                    with self._client.pool.running(conn, label):
+                        yield Session(conn, rows, running, has_none(conn))
+            finally:
+                running.finish()
+                self._running = None
+
+    def _reader(self, on: Session, scope: Scope) -> Reader:
+        return (ByKey if self.access.way(self.sorts) is Way.KEY else ByBlocks)(scope, on)
+
+    @staticmethod
+    def _begin(on: Session) -> None:
+        """Open a read-only transaction: a filter is an expression that a person typed, and only reads."""
+        with on.conn.cursor() as cursor:
+            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     def _check_filter(self) -> None:
-        if "\0" in self.where:
+        if "\0" in self.where or any("\0" in each.value for each in self.conditions):
             raise RefusedSql("The filter holds a NUL character.")
         if self.where and len(split(f"SELECT 1 WHERE ({self.where}\n)")) != 1:
             raise RefusedSql("The filter is one condition, as it stands behind WHERE.")
 
-    @staticmethod
-    def _guarded(conn: connection) -> None:
-        """Open a read-only transaction: a filter is an expression that a person typed, and only reads."""
-        with conn.cursor() as cursor:
-            cursor.execute("BEGIN READ ONLY")
-
-    def _query(self, keys: list[str], after: Row | None, offset: int) -> sql.Composed:
-        # The columns by name, for t.* would change with the table between two pages. The key comes once more as text
-        # behind them: what the grid shows may be cut.
-        named = [sql.Identifier("t", name) for name in keys]
-        shown = [sql.Identifier("t", column.name) for column in self._columns or ()]
-        selected = sql.SQL(", ").join([*shown, *(sql.SQL("{}::text").format(name) for name in named)])
-        query = sql.SQL("SELECT {} FROM {} AS t").format(selected, table_name(self.relation))
-        conditions: list[sql.Composable] = []
-        if self.where:
-            # A line comment at the filter's end must not swallow the bracket.
-            conditions.append(sql.SQL("({}\n)").format(_sql(self.where)))
-        if keys and after is not None:
-            # Literals, for with placeholders psycopg2 would read every % as one, those in names too.
-            types = {column.name: column.type_name for column in self._columns or ()}
-            last = [sql.Literal(value) + _sql(f"::{types[name]}") for name, value in zip(keys, after, strict=True)]
-            conditions.append(sql.SQL("({}) > ({})").format(sql.SQL(", ").join(named), sql.SQL(", ").join(last)))
-        if conditions:
-            query += sql.SQL(" WHERE ") + sql.SQL(" AND ").join(conditions)
-        if keys:
-            query += sql.SQL(" ORDER BY ") + sql.SQL(", ").join(named)
-        query += _sql(f" LIMIT {PAGE + 1}")
-        if not keys and offset:
-            query += _sql(f" OFFSET {offset}")
-        return query
-
-
-def _sql(text: str) -> sql.SQL:
-    """Take text as SQL: a person's own condition, a type name as the server wrote it, a number of ours."""
-    return sql.SQL(text)  # type: ignore[arg-type]  # the stubs ask for a literal
-
-
-def _cut(row: Row) -> Row:
-    return tuple(
-        f"{cell[:_LONGEST]}… ({len(cell):,} characters)" if cell is not None and len(cell) > _LONGEST else cell
-        for cell in row
-    )
+    def _estimate(self, on: Session) -> int:
+        """Ask the planner how many rows it expects: at once, on a table of any size."""
+        [[plan]] = on.ask(raw("EXPLAIN (FORMAT JSON) ") + self.scope.rows([]))
+        return max(0, int(json.loads(plan or "")[0]["Plan"]["Plan Rows"]))

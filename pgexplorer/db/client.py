@@ -18,6 +18,7 @@ class Client:
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self._type_names: dict[int, str] = {}  # by oid; a race writes the same name twice
+        self._is_iso: bool | None = None  # whether sessions begin with ISO dates; None: not known yet
 
     @contextlib.contextmanager
     def lend(self, holder: str, *, discard: bool = False) -> Generator[connection]:
@@ -44,6 +45,7 @@ class Client:
             try:
                 if is_alive(conn):
                     conn.autocommit = True
+                    self._unset_dates(conn)
                     return conn
             except psycopg2.Error:
                 pass  # it died between the look and the use: the same as dead
@@ -76,8 +78,7 @@ class Client:
             Column(column.name, self._type_names.get(column.type_code, ""), column.type_code) for column in described
         )
 
-    @staticmethod
-    def _clean(conn: connection, *, discard: bool) -> None:
+    def _clean(self, conn: connection, *, discard: bool) -> None:
         if conn.closed:
             return
         status = conn.info.transaction_status
@@ -89,4 +90,20 @@ class Client:
                 cursor.execute("ROLLBACK")
             if discard:
                 cursor.execute("DISCARD ALL")
+            if self._is_iso is False:
+                cursor.execute("SET DateStyle TO ISO")  # which psycopg2 counts on
         conn.autocommit = False
+
+    def _unset_dates(self, conn: connection) -> None:
+        """Undo what psycopg2 sets when it connects: ISO dates, whatever the role's or the database's own style is.
+
+        Where that is ISO anyway nothing is sent, but for the first time that somebody asks.
+        """
+        if self._is_iso:
+            return
+        with conn.cursor() as cursor:
+            if self._is_iso is None:
+                cursor.execute("SELECT reset_val LIKE 'ISO%' FROM pg_settings WHERE name = 'DateStyle'")
+                [self._is_iso] = cursor.fetchone() or (True,)
+            if not self._is_iso:
+                cursor.execute("RESET DateStyle")

@@ -133,6 +133,7 @@ class Query:
         row_limit: int = ROW_LIMIT,
         byte_limit: int = BYTE_LIMIT,
         offset: int = 0,
+        read_only: bool = False,
     ) -> None:
         self._client = client
         self._sql = sql
@@ -140,6 +141,7 @@ class Query:
         self._side = side
         self._row_limit = row_limit
         self._byte_limit = byte_limit
+        self._begin = "BEGIN READ ONLY" if read_only else "BEGIN"  # for a SELECT that is copied
         self._offset = offset  # where *sql* begins in the editor's text
         self._running: Running | None = None
         self._stopped = False
@@ -304,7 +306,7 @@ class Query:
 
     def _described(self, conn: connection, rows: cursor, running: Running, statement: Statement, *, own: bool) -> Spool:
         """Ask for the columns: a cursor of which nothing is fetched is planned, and not executed."""
-        begin = "BEGIN" if own else f"SAVEPOINT {_CURSOR}"
+        begin = self._begin if own else f"SAVEPOINT {_CURSOR}"
         before = f"{running.tag}{begin}; DECLARE {_CURSOR} NO SCROLL CURSOR FOR "
         self._sent_before = len(before)
         rows.execute(sent(conn, f"{before}{statement.text}\n; FETCH 0 FROM {_CURSOR}"))

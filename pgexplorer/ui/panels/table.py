@@ -1,22 +1,39 @@
-"""The table panel: one relation in a grid, filtered at the server, a page at a time as it is scrolled."""
+"""The table panel: one relation in a grid, filtered and sorted at the server, any row of it a scroll away."""
 
-import time
+from collections.abc import Iterator
+from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QInputDialog, QLineEdit, QStackedLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from pgexplorer.db.browse import Table, TablePage
+from pgexplorer.db.browse import Counting, Page, Read, Table, To
+from pgexplorer.db.ordering import Condition, Operator, Sort
+from pgexplorer.db.query import Done, Failed, Query
 from pgexplorer.db.schema import Kind, Relation
-from pgexplorer.db.values import Row, human_count
+from pgexplorer.db.stretch import Stretch
+from pgexplorer.db.values import human_count
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.models.result_model import ResultModel
 from pgexplorer.server import Server
 from pgexplorer.ui.actions import Action, button
+from pgexplorer.ui.condition_dialog import ConditionDialog
 from pgexplorer.ui.panel import Panel, show_failure
+from pgexplorer.ui.table_grid import TableGrid
+from pgexplorer.ui.table_reader import TableReader
 from pgexplorer.ui.transfer_dialog import export_table, import_table
+from pgexplorer.ui.widgets.chips import Chip, Chips
 from pgexplorer.ui.widgets.empty_state import EmptyState
-from pgexplorer.ui.widgets.grid import Grid
+
+PASS_LIMIT = 1_000_000  # rows of what can only be read from its beginning, unless more are asked for
+_MOST_ROW = 2**31 - 1
+_LARGE = 1_000_000  # rows from which on sorting without an index is said beforehand
+_HOWS = {
+    "=": Operator.EQUAL,
+    "<>": Operator.UNEQUAL,
+    "is null": Operator.IS_NULL,
+    "is not null": Operator.IS_NOT_NULL,
+}
 
 
 class TablePanel(Panel):
@@ -32,32 +49,44 @@ class TablePanel(Panel):
         self.status = ""
         self._server = server
         self._jobs = jobs
-        self._job: Job | None = None
-        self._table: Table | None = None
-        self._key: Row | None = None
-        self._began = 0.0
-        self._shown_ms = 0.0
-        self.model = ResultModel(self)
-        self.model.more_wanted.connect(self._next_page)
+        self._conditions: list[Condition] = []
+        self._sorts: list[Sort] = []
+        self._shown: tuple[str, list[Condition], list[Sort]] | None = None  # what the rows on screen are under
+        self._limit = PASS_LIMIT
+        self._counting: tuple[Table, Job] | None = None
+        self._going = -1  # the row that is counted to
+        self._told = ""  # what the message bar says of a read, to be taken back after it
+        self.reader = TableReader(jobs, self._in_sight, self)
         self.where = QLineEdit(placeholderText="WHERE …   e.g. last_name ilike 'a%'", clearButtonEnabled=True)
         self.where.setObjectName("table.where")
         self.where.setAccessibleName("Filter: a condition as it stands behind WHERE")
         self.where.setProperty("mono", True)
         self.where.returnPressed.connect(self.refresh)
-        self.grid = Grid()
+        self.chips = Chips("table.chips")
+        self.chips.setAccessibleName("Conditions and order")
+        self.chips.chosen.connect(self._edit_chip)
+        self.chips.removed.connect(self._remove_chip)
+        self.grid = TableGrid(self.reader, jobs, self.message)
         self.grid.setObjectName("table.grid")
         self.grid.setAccessibleName(f"Rows of {relation.name}")
-        self.grid.setModel(self.model)
+        self.grid.copied_table = _quoted_name(relation)
+        self.grid.setModel(self.reader.model)
+        self.grid.offer_sorting(True)
+        self.grid.offer_filtering(True)
+        self.grid.sort_wanted.connect(self._sort)
+        self.grid.filter_wanted.connect(self._filter_by_cell)
         self._empty = EmptyState("table", "", "")
         self._stack = QStackedLayout()
         self._stack.addWidget(self.grid)
         self._stack.addWidget(self._empty)
-        self._count = QLabel(textFormat=Qt.TextFormat.PlainText)
-        self._count.setProperty("muted", True)
         self.add_actions(
             [
                 Action("table.refresh", "Refresh", self.refresh, "F5", "refresh", "Read the table again"),
                 Action("table.where", "Filter rows", self.where.setFocus, "Ctrl+Shift+F", "filter"),
+                Action("table.condition", "Filter by a column…", self._add_condition, "Ctrl+Alt+F", "filter"),
+                Action("table.clear", "Clear filter and order", self._clear, "", "close"),
+                Action("table.count", "Count rows", self._count, "Ctrl+Alt+C", "number", "Count the rows exactly"),
+                Action("table.go_to", "Go to exact row…", self._ask_row, "Ctrl+Alt+G", "arrow-down"),
                 Action("table.export", "Export…", self._export, "Ctrl+E", "download", "Write the rows to a file"),
                 Action("table.import", "Import…", self._import, icon="upload", tip="Load a CSV or TSV file into it"),
                 Action("table.copy", "Copy cells", self.grid.copy_selection, icon="copy"),
@@ -65,99 +94,437 @@ class TablePanel(Panel):
             ]
         )
         self.action("table.import").setEnabled(relation.kind not in {Kind.VIEW, Kind.MATERIALIZED_VIEW})
+        self._lay_out()
+        self._wire()
+        self._say("")
+
+    @property
+    def model(self) -> ResultModel:
+        """The rows in the grid."""
+        return self.reader.model
+
+    def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.where, 1)
-        row.addWidget(button(self.action("table.refresh"), "table.refresh"))
-        row.addWidget(button(self.action("table.export"), "table.export"))
-        row.addWidget(button(self.action("table.import"), "table.import"))
+        for name, style in (("condition", "icon_only"), ("refresh", ""), ("count", ""), ("export", ""), ("import", "")):
+            made = button(self.action(f"table.{name}"), f"table.{name}", style=style)
+            if style:
+                made.setText("")
+            elif name == "count":
+                made.setText("Count")
+            row.addWidget(made)
         head = QWidget()
-        head_column = QVBoxLayout(head)
-        head_column.setContentsMargins(10, 10, 10, 8)
-        head_column.addLayout(row)
-        head_column.addWidget(self.message)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(head)
-        column.addLayout(self._stack, 1)
-        self._say("")
+        column = QVBoxLayout(head)
+        column.setContentsMargins(10, 10, 10, 8)
+        column.addLayout(row)
+        column.addWidget(self.chips)
+        column.addWidget(self.message)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(head)
+        whole.addLayout(self._stack, 1)
+
+    def _wire(self) -> None:
+        reader = self.reader
+        reader.opened.connect(self._opened)
+        reader.read.connect(self._read)
+        reader.grew.connect(self._say_where)
+        reader.counted.connect(self._say_counting)
+        reader.passed.connect(self._passed)
+        reader.failed.connect(self._failed)
+        reader.slow.connect(self._say_slow)
+        reader.idle.connect(self._idle)
+        reader.pages.moved.connect(self.grid.keep_in_sight)
+        bar = self.grid.verticalScrollBar()
+        bar.valueChanged.connect(self._scrolled)
+        bar.rangeChanged.connect(self._scrolled)
+
+    # -- reading
 
     def refresh(self) -> None:
-        """Read from the first row, under the filter as typed."""
+        """Read again, under the filter as typed; the same rows stay in sight where filter and order are the same."""
         if self._server.in_use is None:
             self.message.show_message("info", "Not connected", "", "Connect first; the filter is kept.")
             return
-        if self._job is not None:
-            self._job.ignore()
-        self._table = Table(self._server.in_use.client, self.relation, self.where.text())
-        self._key = None
-        self._read(first=True)
+        self._stop_counting()
+        wanted = (self.where.text().strip(), list(self._conditions), list(self._sorts))
+        start = self._same_place() if wanted == self._shown else None
+        if wanted != self._shown:
+            self._limit = PASS_LIMIT
+        self._open(start)
+
+    def _open(self, start: Read | None = None) -> None:
+        in_use = self._server.in_use
+        assert in_use is not None
+        table = Table(
+            in_use.client,
+            self.relation,
+            self.where.text(),
+            conditions=self._conditions,
+            sorts=self._sorts,
+            side=in_use.side,
+        )
+        self._show_chips()
+        self._say("reading…")
+        self.reader.open(table, self._query, start)
+
+    def _query(self, text: str) -> Query:
+        if self._sorts and self.relation.rows >= _LARGE:
+            self._tell(
+                "Sorting at the server without an index",
+                f"All ≈ {human_count(self.relation.rows)} rows are read once, in this order.",
+                [("Stop", self.reader.stop)],
+            )
+        return self._server.query(text, f"table {self.relation.name}", row_limit=self._limit, read_only=True)
+
+    def _same_place(self) -> Read | None:
+        """Return what reads the rows again that are in sight; None at the beginning."""
+        row, _ = self._in_sight()
+        place = self.reader.pages.place(row) if not self.reader.is_pass and row > 0 else None
+        return Read(To.FROM, place, row) if place is not None else None
+
+    def _opened(self) -> None:
+        model = self.reader.model
+        bar = self.grid.verticalScrollBar()
+        before = bar.value() if self._shown == self._now() else 0
+        fresh = self.grid.model() is not model
+        if fresh:
+            self.grid.setModel(model)
+        self.grid.fit_columns()
+        bar.setValue(before)
+        self._shown = self._now()
+        self._take_back()
+        if not self.reader.is_slow or not self._told:
+            self.message.clear()
+        self.grid.show_sorting(self._marks())
+        self._show_whether_empty()
+        self._say_where()
+        self.reader.look()
+
+    def _now(self) -> tuple[str, list[Condition], list[Sort]]:
+        return self.where.text().strip(), list(self._conditions), list(self._sorts)
+
+    def _read(self, page: Page) -> None:
+        self._take_back()
+        if self._going >= 0:
+            begin = self.reader.pages.stretch.begin
+            row = begin if page.row is not None else self.model.rowCount() - 1
+            index = self.model.index(row, max(0, self.grid.currentIndex().column()))
+            self.grid.setCurrentIndex(index)
+            self.grid.scrollTo(index, TableGrid.ScrollHint.PositionAtTop)
+            if page.row is None:
+                last = self.reader.pages.stretch.number(row) + 1
+                self.message.show_message("info", f"There is no row {self._going + 1:,}: the last is row {last:,}.")
+            self._going = -1
+        self._show_whether_empty()
+        self._say_where()
+
+    def _passed(self, done: Done) -> None:
+        self._take_back()
+        self.reader.whole.grow()
+        self._show_whether_empty()
+        self._say_where()
+        if not done.complete:
+            more = [("Read ten times as many", self._read_more)] if self._limit < _MOST_ROW // 10 else []
+            self.message.show_message(
+                "info",
+                f"The first {done.rows:,} rows are shown; there are more.",
+                f"{done.why} {self._why_pass()}",
+                "" if more else "Ask for less with a filter.",
+                more,
+            )
+
+    def _read_more(self) -> None:
+        self._limit *= 10
+        self._open()
+
+    def _why_pass(self) -> str:
+        kind = self.relation.kind
+        if kind in {Kind.VIEW, Kind.FOREIGN}:
+            return f"A {kind.word} has no key by which its rows could be found again: it is read from its beginning."
+        if self._sorts:
+            return "No index has this order: it is read from its beginning."
+        return "There is no key by which its rows could be found again: it is read from its beginning."
+
+    def _failed(self, error: Exception | Failed, again: Any) -> None:
+        self._take_back()
+        self._going = -1
+        self._say("")
+        if isinstance(error, Failed):
+            word = "Stopped" if error.cancelled else error.error.heading
+            kept = f"The {error.kept:,} rows that came before are shown; they are not all." if error.kept else ""
+            detail = error.error.detail if not error.cancelled else ""
+            text = "\n".join(each for each in (kept, detail) if each)
+            self.message.show_message("warning" if error.cancelled else "error", word, text, error.error.hint)
+            self._say_where()
+            return
+        if self._shown is not None and self._now() != self._shown and self._now()[:2] == self._shown[:2]:
+            # The order alone was wished for, and cannot be: a type without one. What is shown is still right.
+            self._sorts = list(self._shown[2])
+            self._show_chips()
+            self.grid.show_sorting(self._marks())
+            again = None
+            show_failure(self.message, error, self._server)
+            self._open(self._same_place())
+            return
+        show_failure(self.message, error, self._server, again)
+        if self._now() != self._shown:  # rows of another moment would mislead
+            self.reader.leave()
+            self.reader.pages.begin(Stretch())
+            self.grid.setModel(self.reader.pages)
+            self._shown = None
+        self._say("")
+
+    def _idle(self) -> None:
+        self._take_back()
+        self._going = -1
+        self._say_where()
+
+    def _scrolled(self) -> None:
+        self.reader.look()
+        if self._shown is not None:
+            self._say_where()
+
+    def _in_sight(self) -> tuple[int, int]:
+        return self.grid.rows_in_sight()
+
+    @override
+    def leave(self) -> None:
+        self._stop_counting()
+        self.reader.leave()
+
+    # -- order and conditions
+
+    def _sort(self, column: int, order: Qt.SortOrder | None, beside: bool) -> None:
+        name = self.model.columns()[column].name
+        kept = [sort for sort in self._sorts if beside and sort.column != name]
+        if order is not None:
+            kept.append(Sort(name, order is Qt.SortOrder.DescendingOrder))
+        self._sorts = kept
+        self.refresh()
+
+    def _marks(self) -> list[tuple[int, Qt.SortOrder]]:
+        places = {column.name: at for at, column in enumerate(self.model.columns())}
+        return [
+            (
+                places[sort.column],
+                Qt.SortOrder.DescendingOrder if sort.descending else Qt.SortOrder.AscendingOrder,
+            )
+            for sort in self._sorts
+            if sort.column in places
+        ]
+
+    def _filter_by_cell(self, column: int, value: str | None, how: str) -> None:
+        index = self.grid.currentIndex()
+        if value is not None and index.isValid() and not self.grid.has_whole(index):
+            self.message.show_message(
+                "info", "The value is longer than what is shown.", "", "Filter by a part of it: contains, begins with."
+            )
+            return
+        self._add(Condition(self.model.columns()[column].name, _HOWS[how], value or ""))
+
+    def _add_condition(self) -> None:
+        columns = [column.name for column in self.model.columns()]
+        if not columns:
+            return
+        index = self.grid.currentIndex()
+        column = columns[index.column()] if index.isValid() else columns[0]
+        value = index.data(Qt.ItemDataRole.DisplayRole) if index.isValid() and self.grid.has_whole(index) else ""
+        start = Condition(column, Operator.CONTAINS if not value else Operator.EQUAL, str(value or ""))
+        self._edit(columns, start, None)
+
+    def _edit(self, columns: list[str], start: Condition, at: int | None) -> None:
+        dialog = ConditionDialog(self, columns, start)
+
+        def done(code: int) -> None:
+            if code == QDialog.DialogCode.Accepted:
+                self._add(dialog.condition(), at)
+            dialog.deleteLater()
+
+        dialog.finished.connect(done)
+        dialog.open()
+
+    def _add(self, condition: Condition, at: int | None = None) -> None:
+        if at is None or at >= len(self._conditions):
+            if condition not in self._conditions:
+                self._conditions.append(condition)
+        else:
+            self._conditions[at] = condition
+        self.refresh()
+
+    def _clear(self) -> None:
+        self.where.clear()
+        self._conditions, self._sorts = [], []
+        self.refresh()
+
+    def _edit_chip(self, number: int) -> None:
+        if number < len(self._conditions):
+            self._edit([column.name for column in self.model.columns()], self._conditions[number], number)
+        else:
+            at = number - len(self._conditions)
+            sort = self._sorts[at]
+            self._sorts[at] = Sort(sort.column, not sort.descending)
+            self.refresh()
+
+    def _remove_chip(self, number: int) -> None:
+        if number < len(self._conditions):
+            del self._conditions[number]
+        else:
+            del self._sorts[number - len(self._conditions)]
+        self.refresh()
+
+    def _show_chips(self) -> None:
+        self.chips.show_chips(
+            [
+                *(Chip(each.words, "filter", f"{each.words}: change it") for each in self._conditions),
+                *(
+                    Chip(
+                        each.column,
+                        "arrow-down" if each.descending else "arrow-up",
+                        f"Sorted by {each.column}, {'descending' if each.descending else 'ascending'}: turn it round",
+                    )
+                    for each in self._sorts
+                ),
+            ]
+        )
+
+    # -- counting
+
+    def _count(self) -> None:
+        table = self.reader.table
+        if table is None or self._counting is not None:
+            return
+        if self.reader.is_pass and self.reader.whole.rows().state.value == "complete":
+            self._say_where()
+            return
+        mine = table.again()
+
+        def work() -> Iterator[int]:
+            yield mine.count()
+
+        def done(rows: int) -> None:
+            self._end_counting()
+            if self.reader.is_pass:
+                self.message.show_message("info", f"{rows:,} row{'' if rows == 1 else 's'}, counted.")
+            else:
+                self.reader.pages.count(rows)
+            self._say_where()
+
+        def failed(error: Exception) -> None:
+            self._end_counting()
+            show_failure(self.message, error, self._server, self._count)
+
+        job = self._jobs.start(work, name=f"count {self.relation.name}", yielded=done, failed=failed)
+        self._counting = mine, job
+        self._tell("Counting the rows…", "", [("Stop", self._stop_counting)])
+
+    def _end_counting(self) -> None:
+        self._counting = None
+        self._take_back()
+
+    def _stop_counting(self) -> None:
+        if self._counting is not None:
+            table, job = self._counting
+            job.ignore()
+            self._jobs.start(table.stop, name="stop a count")
+            self._end_counting()
+
+    def _ask_row(self) -> None:
+        if self.reader.is_pass:
+            self.grid.ask_row()
+            return
+        current = self.reader.pages.stretch.number(max(0, self.grid.currentIndex().row())) + 1
+        row, wanted = QInputDialog.getInt(
+            self, "Go to exact row", "Row, counted from the first:", current, 1, _MOST_ROW
+        )
+        if wanted:
+            self.go_to(row - 1)
+
+    def go_to(self, row: int) -> None:
+        """Count to *row*, from 0, and show it."""
+        self._going = row
+        self.reader.go_to(row)
+
+    # -- saying
+
+    def _say_counting(self, news: Counting) -> None:
+        share = f" of {self._going + 1:,}" if self._going >= 0 else ""
+        self._say(f"counted {news.rows:,}{share} rows…")
+        if not self._told:
+            self._tell("Counting to the row…", "", [("Stop", self._stop_reading)])
+
+    def _say_slow(self) -> None:
+        if not self._told and not self.message.isVisible():
+            self._tell("The server is still looking for rows…", "", [("Stop", self._stop_reading)])
+
+    def _stop_reading(self) -> None:
+        self._going = -1
+        self.reader.stop()
+        self.message.show_message("info", "Stopped.", "", "What was read is shown.", [("Go on", self.reader.resume)])
+        self._told = ""
+
+    def _tell(self, title: str, detail: str, actions: list[tuple[str, Any]]) -> None:
+        self.message.show_message("info", title, detail, "", actions)
+        self._told = self.message.text()
+
+    def _take_back(self) -> None:
+        """Take back what was said of a read or a count that has ended, and nothing else."""
+        if self._told and self.message.text() == self._told and self._counting is None:
+            self.message.clear()
+            self._told = ""
+
+    def _show_whether_empty(self) -> None:
+        empty = self.model.rowCount() == 0
+        if empty:
+            filtered = bool(self.where.text().strip() or self._conditions)
+            self._empty.say(
+                "filter" if filtered else "table",
+                "No rows match" if filtered else f"The {self.relation.kind.word} is empty",
+                "The filter runs at the server; clear it to see all rows."
+                if filtered
+                else "It has columns, but no rows.",
+                self.action("table.clear") if filtered else None,
+            )
+        self._stack.setCurrentIndex(1 if empty else 0)
+
+    def _say_where(self) -> None:
+        """Say which rows are in sight, of how many, and how long the first took."""
+        if self._shown is None:
+            return
+        count = self.model.rowCount()
+        times = f"first rows {self.reader.first_ms:.0f} ms"
+        if self.reader.is_pass:
+            rows = self.reader.whole.rows()
+            more = {"more": " so far", "cut": " (not all)"}.get(rows.state.value, "")
+            self._say(f"{rows.known:,} row{'' if rows.known == 1 else 's'}{more} · {times}")
+            return
+        stretch = self.reader.pages.stretch
+        total = f"{stretch.estimate:,}" if stretch.is_counted else f"≈ {human_count(stretch.estimate)}"
+        first, last = self._in_sight()
+        if stretch.is_counted and count <= last - first + 1:
+            self._say(f"{count:,} row{'' if count == 1 else 's'} · {times}")
+            return
+        about = "" if stretch.is_exact else "≈ "
+        here = f"{about}{stretch.number(first) + 1:,}–{stretch.number(last) + 1:,}"
+        self._say(f"rows {here} of {total} · {times}")
+
+    def _say(self, text: str) -> None:
+        kind = "" if self.relation.kind is Kind.TABLE else f"{self.relation.kind.word} · "
+        status = f"{kind}{text}" if text else ""
+        if status != self.status:
+            self.status = status
+            self.status_changed.emit(status)
+
+    # -- in and out
 
     def _export(self) -> None:
-        where = self._table.where if self._table is not None else self.where.text()
-        export_table(self, self._server, self._jobs, self.relation, where)
+        export_table(self, self._server, self._jobs, self.relation, self.where.text().strip())
 
     def _import(self) -> None:
         import_table(self, self._server, self._jobs, self.relation, self.refresh)
 
-    @override
-    def leave(self) -> None:
-        if self._job is not None:
-            self._job.ignore()
 
-    def _next_page(self) -> None:
-        if self._table is not None:
-            self._read(first=False)
-
-    def _read(self, *, first: bool) -> None:
-        table = self._table
-        assert table is not None
-        after, offset = (None, 0) if first else (self._key, self.model.rowCount())
-        self._began = time.perf_counter()
-
-        def show(page: TablePage) -> None:
-            self._show(page, first=first)
-
-        def failed(error: Exception) -> None:
-            again = self.refresh if first else self._next_page
-            show_failure(self.message, error, self._server, again)
-            if first:  # rows of another moment would mislead
-                self.model.clear()
-            self._say("")
-
-        self._say("reading…")
-        name = f"table {self.relation.name}"
-        self._job = self._jobs.start(lambda: table.page(after, offset), name=name, yielded=show, failed=failed)
-
-    def _show(self, page: TablePage, *, first: bool) -> None:
-        self.message.clear()
-        if first:
-            self.model.clear()
-            self._shown_ms = (time.perf_counter() - self._began) * 1000
-        self._key = page.key
-        self.model.append(page.columns, page.rows)
-        self.model.has_more = page.more
-        if first:
-            self.grid.fit_columns()
-        count = self.model.rowCount()
-        if count == 0:
-            filtered = bool(self.where.text().strip())
-            self._empty.say(
-                "filter" if filtered else "table",
-                "No rows match" if filtered else "The table is empty",
-                "The filter runs at the server; clear it to see all rows."
-                if filtered
-                else "It has columns, but no rows.",
-            )
-        self._stack.setCurrentIndex(1 if count == 0 else 0)
-        estimate = self.relation.rows
-        of = f"of ≈ {human_count(estimate)}" if page.more and estimate > count and not self.where.text() else ""
-        more = (of or "and more") if page.more else ""
-        rows = f"{count:,} row{'' if count == 1 else 's'}" if not page.more else f"rows 1–{count:,} {more}"
-        self._say(f"{rows} · first rows {self._shown_ms:.0f} ms")
-
-    def _say(self, text: str) -> None:
-        kind = "" if self.relation.kind is Kind.TABLE else f"{self.relation.kind.word} · "
-        self.status = f"{kind}{text}" if text else ""
-        self.status_changed.emit(self.status)
+def _quoted_name(relation: Relation) -> str:
+    return ".".join('"' + name.replace('"', '""') + '"' for name in (relation.schema, relation.name))

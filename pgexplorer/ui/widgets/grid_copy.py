@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from typing import Protocol
 
-from PySide6.QtCore import QAbstractItemModel, QItemSelectionRange, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QAbstractItemModel, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 
 _SLICE = 0.006  # seconds of work between two turns of the event loop
@@ -97,13 +98,33 @@ FORMATS: dict[str, Format] = {
 }
 
 
+class Rectangle(Protocol):
+    """A rectangle of cells; QItemSelectionRange is one."""
+
+    def top(self) -> int:
+        """Return its first row."""
+        ...
+
+    def bottom(self) -> int:
+        """Return its last row."""
+        ...
+
+    def left(self) -> int:
+        """Return its first column."""
+        ...
+
+    def right(self) -> int:
+        """Return its last column."""
+        ...
+
+
 class Area:
     """The selected cells, as ranges: nothing is made of a cell that is not asked for."""
 
-    def __init__(self, ranges: Iterable[QItemSelectionRange], columns: list[int]) -> None:
+    def __init__(self, ranges: Iterable[Rectangle], columns: list[int]) -> None:
         """*columns* are the ones in sight, in the order of the screen."""
-        self._ranges = [(part.top(), part.bottom(), part.left(), part.right()) for part in ranges]
-        wanted = {column for _, _, left, right in self._ranges for column in range(left, right + 1)}
+        self.ranges = [(part.top(), part.bottom(), part.left(), part.right()) for part in ranges]
+        wanted = {column for _, _, left, right in self.ranges for column in range(left, right + 1)}
         self.columns = [column for column in columns if column in wanted]
 
     @property
@@ -111,14 +132,14 @@ class Area:
         """How many cells there are."""
         return sum(
             (bottom - top + 1) * sum(left <= column <= right for column in self.columns)
-            for top, bottom, left, right in self._ranges
+            for top, bottom, left, right in self.ranges
         )
 
     def rows(self) -> Iterator[tuple[int, list[bool]]]:
         """Return each row's number and which of the columns are selected in it, from above."""
-        edges = sorted({edge for top, bottom, _, _ in self._ranges for edge in (top, bottom + 1)})
+        edges = sorted({edge for top, bottom, _, _ in self.ranges for edge in (top, bottom + 1)})
         for begin, end in pairwise(edges):
-            across = [(left, right) for top, bottom, left, right in self._ranges if top <= begin and bottom >= end - 1]
+            across = [(left, right) for top, bottom, left, right in self.ranges if top <= begin and bottom >= end - 1]
             if across:
                 chosen = [any(left <= column <= right for left, right in across) for column in self.columns]
                 for row in range(begin, end):

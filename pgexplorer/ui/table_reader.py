@@ -1,0 +1,238 @@
+"""Reads the pages of a table that its grid looks at: one at a time, when in sight, and never by itself again."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from pgexplorer.db.browse import Counting, NoPages, Opened, Page, Read, Table, To
+from pgexplorer.db.query import Done, Failed, News, Query, Result
+from pgexplorer.db.rows import Rows
+from pgexplorer.db.stretch import Stretch
+from pgexplorer.jobs import Job, Jobs
+from pgexplorer.models.result_model import ResultModel
+from pgexplorer.models.table_model import TableModel
+
+_LOOK = 15  # milliseconds in which the scroll bar is let go on before a page is asked for
+_LONG = 800  # milliseconds after which a read is said to take long
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """The table can be read in one pass only, by this query."""
+
+    sql: str
+
+
+class TableReader(QObject):
+    """What stands between a grid and a table: which page is wanted, the job that reads it, and what came of it."""
+
+    opened = Signal()  # the first page, or the first rows of a pass, are in the model
+    read = Signal(object)  # Page: it is in the model
+    grew = Signal()  # there are more rows of a pass
+    counted = Signal(object)  # Counting
+    passed = Signal(object)  # Done: the pass has ended
+    failed = Signal(object, object)  # the exception or Failed, and what tries again
+    slow = Signal()  # what is read takes long
+    idle = Signal()  # nothing is read any more
+
+    def __init__(self, jobs: Jobs, look: Callable[[], tuple[int, int]], parent: QObject) -> None:
+        """*look* returns the first and the last row in sight."""
+        super().__init__(parent)
+        self._jobs = jobs
+        self._look = look
+        self._job: Job | None = None
+        self._table: Table | None = None
+        self._query: Query | None = None
+        self._rows: Rows | None = None  # of a pass: to be closed
+        self._halted = False  # until a person asks again
+        self.began = 0.0
+        self.first_ms = 0.0  # until the first rows were here
+        self.is_slow = False
+        self.pages = TableModel(self)
+        self.whole = ResultModel(self)
+        self._later = QTimer(self, singleShot=True, interval=_LOOK)
+        self._later.timeout.connect(self._go_on)
+        self._patience = QTimer(self, singleShot=True, interval=_LONG)
+        self._patience.timeout.connect(self._is_slow)
+
+    @property
+    def table(self) -> Table | None:
+        """What is read."""
+        return self._table
+
+    @property
+    def is_pass(self) -> bool:
+        """Whether the rows come in one pass."""
+        return self._query is not None or self._rows is not None
+
+    @property
+    def model(self) -> ResultModel:
+        """What the grid shows."""
+        return self.whole if self.is_pass else self.pages
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether something is being read."""
+        return self._job is not None
+
+    def open(self, table: Table, query: Callable[[str], Query], start: Read | None = None) -> None:
+        """Read *table* from its beginning, or from *start*; *query* makes a query of what has no pages."""
+        self.leave()
+        self._table = table
+        wanted = start or Read(To.FIRST)
+        self.began = time.perf_counter()
+        again = table
+
+        def work() -> Iterator[Any]:
+            try:
+                yield from again.read(wanted)
+            except NoPages:
+                yield _Pass(again.pass_query())
+
+        def heard(news: Any) -> None:
+            match news:
+                case Opened():
+                    stretch = Stretch(news.columns, news.rows, again.scope.page_size)
+                    self.pages.begin(stretch)
+                case Page():
+                    self.first_ms = (time.perf_counter() - self.began) * 1000
+                    self.pages.take(wanted, news)
+                    self.opened.emit()
+                case _Pass():
+                    self._read_all(query(news.sql))
+                case _:
+                    pass
+
+        self._start(work, heard, lambda: self.open(table.again(), query, start))
+
+    def look(self) -> None:
+        """Take notice of what is in sight now."""
+        if not self._later.isActive():
+            self._later.start()
+
+    def go_to(self, row: int) -> None:
+        """Count to the row, from 0, and show it. `counted` tells how far it is, `read` that it is there."""
+        if self._table is not None and not self.is_pass:
+            self._halted = False
+            if self._job is not None:
+                self._job.ignore()
+                self._end()
+            self._ask(Read(To.AT, row=row))
+
+    def stop(self) -> None:
+        """End what is being read; the rows that are here stay."""
+        table, query = self._table, self._query
+        if query is not None:
+            self._jobs.start(query.stop, name="stop a pass")
+        elif table is not None and self._job is not None:
+            self._halted = True
+            self._job.ignore()
+            self._end()
+            self._jobs.start(table.stop, name="stop a table")
+            self._table = table.again()
+            self.idle.emit()
+
+    def resume(self) -> None:
+        """Read on what is in sight, after a stop."""
+        self._halted = False
+        self._go_on()
+
+    def leave(self) -> None:
+        """Stop hearing of what is read, and give back what it takes."""
+        self._later.stop()
+        if self._job is not None:
+            self._job.ignore()
+            if self._query is not None:
+                self._jobs.start(self._query.stop, name="stop a pass")
+        self._end()
+        self._query = None
+        if self._rows is not None:
+            rows, self._rows = self._rows, None
+            self.whole.clear()
+            self._jobs.call(rows.close, name="close a table")
+        self._halted = False
+
+    def _go_on(self) -> None:
+        if self._job is not None or self._table is None or self._halted or self.is_pass:
+            return
+        first, last = self._look()
+        wanted = self.pages.stretch.wanted(first, last)
+        if wanted is not None:
+            self._ask(wanted)
+
+    def _ask(self, wanted: Read) -> None:
+        table = self._table
+        assert table is not None
+
+        def heard(news: Any) -> None:
+            if isinstance(news, Page):
+                self.pages.take(wanted, news)
+                self.read.emit(news)
+            elif isinstance(news, Counting):
+                self.counted.emit(news)
+
+        def again() -> None:
+            self._halted = False
+            self._ask(wanted)
+
+        self._start(lambda: table.read(wanted), heard, again)
+
+    def _read_all(self, query: Query) -> None:
+        """Read a relation without pages from its beginning to its end, or to a limit."""
+        if self._job is not None:
+            self._job.ignore()
+            self._end()
+        self._query = query
+
+        def heard(news: News) -> None:
+            match news:
+                case Result() if self._rows is None:
+                    self._rows = news.rows
+                    self.first_ms = (time.perf_counter() - self.began) * 1000
+                    self.whole.show(news.rows)
+                    self.opened.emit()
+                case Result():
+                    self.whole.grow()
+                    self.grew.emit()
+                case Done():
+                    self._query = None
+                    self.passed.emit(news)
+                case Failed():
+                    self._query = None
+                    self.failed.emit(news, None)
+                case _:
+                    pass
+
+        self._start(query.run, heard, None)
+
+    def _start(
+        self, work: Callable[[], Iterator[Any]], heard: Callable[[Any], object], again: Callable[[], object] | None
+    ) -> None:
+        assert self._table is not None
+
+        def failed(error: Exception) -> None:
+            self._halted = True
+            self._query = None
+            self.failed.emit(error, again)
+
+        def ended() -> None:
+            if self._job is job:
+                self._end()
+                self.idle.emit()
+                self._go_on()
+
+        name = f"table {self._table.relation.name}"
+        job = self._job = self._jobs.start(work, name=name, yielded=heard, failed=failed, ended=ended)
+        self._patience.start()
+
+    def _end(self) -> None:
+        self._job = None
+        self.is_slow = False
+        self._patience.stop()
+
+    def _is_slow(self) -> None:
+        self.is_slow = True
+        self.slow.emit()
