@@ -152,22 +152,25 @@ class Stretch:
         return shift
 
     def _place(self, read: Read, page: Page) -> None:
-        """Begin a new stretch where the page was looked for."""
+        """Begin a new stretch where the page was looked for, which is where the view looks."""
+        rows = len(page.rows)
         self._rows, self._places = list(page.rows), list(page.places)
         self._at_start, self._at_end = page.at_start, page.at_end
-        self.is_exact = page.row is not None or page.at_start
-        number = page.row if page.row is not None else read.row
-        if read.to is To.FIRST or page.at_start:
-            number = 0
-        elif page.at_end and page.row is None:
-            number = max(0, self._true - len(page.rows))
-            self.is_exact = self.is_counted
-        self._true = max(self._true, number + len(page.rows))
-        top = self._known if self._known == MOST_ROWS else self._true
-        self.begin = number
-        if self._true > MOST_ROWS and number:
-            share = number / max(1, self._true)
-            self.begin = min(round(share * top), top - len(page.rows)) if not page.at_end else top - len(page.rows)
+        self.is_exact = page.row is not None
+        if page.row is not None:
+            number = page.row
+        elif read.to in {To.NEAR, To.FROM}:
+            number = read.row
+        else:
+            number = max(0, self._true - rows)
+        if not self.is_counted:
+            self._true = max(self._true, number + rows)
+        if self._true <= MOST_ROWS:
+            self.begin = number
+        elif page.at_end and read.to not in {To.NEAR, To.FROM}:
+            self.begin = MOST_ROWS - rows
+        else:
+            self.begin = min(round(number / self._true * MOST_ROWS), MOST_ROWS - rows)
         self._lead = number - self.begin
 
     def _settle(self) -> Shift:
@@ -175,33 +178,34 @@ class Stretch:
         before, top = self._known, 0
         if self._at_start:
             top, self.begin, self._lead, self.is_exact = -self.begin, 0, 0, True
+        elif self._at_end and self.is_counted and not self.is_exact:
+            top = self._true - self._lead - self.end
+            self.begin, self.is_exact = self.begin + top, True
         elif self.begin <= 0:  # more rows come before than were thought
             top = self._size - self.begin
-            self.begin += top
-        if not self.is_counted:
-            self._true += top
-        if self._at_end:
-            self.is_counted = self.is_counted or self.is_exact
-            self._true, known = self.end + self._lead, self.end
-        elif self.is_counted:
-            known = min(MOST_ROWS, max(self._true - self._lead, self.end + 1))
-        else:
-            known = min(MOST_ROWS, max(before + top, self.end + self._size if self.end >= before + top else 0))
-        self._true = max(self._true, self.end + self._lead)
-        self._known = known
-        return Shift(top, known - before - top)
+            self.begin, self.is_exact = self.begin + top, False
+        if self._at_end and (self.is_exact or not self.is_counted):
+            self._true, self.is_counted = self.end + self._lead, self.is_exact
+        elif not self.is_counted:
+            more = self._size if self.end >= before + top else 0
+            self._true = max(self._true + top, self.end + self._lead + more)
+        self._fit()
+        return Shift(top, self._known - before - top)
+
+    def _fit(self) -> None:
+        """Give the view as many rows as there are, and at least those that are here."""
+        self._known = self.end if self._at_end else min(MOST_ROWS, max(self._true - self._lead, self.end + 1))
 
     def count(self, rows: int) -> Shift:
         """Take the counted number of rows, and return what it changes."""
-        before = self._known
+        before, top = self._known, 0
+        if not (self._at_end and self.is_exact):
+            self._true = rows
         self.is_counted = True
-        self._true = max(rows, self.end + self._lead) if not self._at_end or not self.is_exact else self._true
-        top = 0
         if self._at_end and not self.is_exact:
             top = self._true - self._lead - self.end
-            self.begin += top
-            self.is_exact = True
-        self._known = min(MOST_ROWS, self._true - self._lead)
+            self.begin, self.is_exact = self.begin + top, True
+        self._fit()
         return Shift(top, self._known - before - top)
 
     def _forget(self, to: To) -> None:

@@ -92,14 +92,17 @@ class TableReader(QObject):
             except NoPages:
                 yield _Pass(again.pass_query())
 
+        stretch = Stretch()
+
         def heard(news: Any) -> None:
+            nonlocal stretch
             match news:
                 case Opened():
                     stretch = Stretch(news.columns, news.rows, again.scope.page_size)
-                    self.pages.begin(stretch)
                 case Page():
                     self.first_ms = (time.perf_counter() - self.began) * 1000
-                    self.pages.take(wanted, news)
+                    stretch.take(wanted, news)
+                    self.pages.begin(stretch)  # with its rows, by which columns are fitted
                     self.opened.emit()
                 case _Pass():
                     self._read_all(query(news.sql))

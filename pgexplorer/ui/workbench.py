@@ -546,9 +546,12 @@ class Workbench(QWidget):
                 splitter.restoreState(QByteArray(base64.b64decode(layout, validate=False)))
 
     def leave_views(self) -> None:
-        """End what the views of the pool have under way: faults must not outlive the window."""
+        """End what the views of the pool and the tables have under way: nothing must outlive the window."""
         for panel in self.dock.panels():
             panel.leave()
+        for index in range(self.tabs.count()):
+            if isinstance(panel := self.tabs.widget(index), TablePanel):
+                panel.leave()
 
     def keep_layout(self) -> None:
         """Remember the splitters."""

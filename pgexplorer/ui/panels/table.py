@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QInputDialog, QLineEdit, QStackedLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -55,6 +55,7 @@ class TablePanel(Panel):
         self._limit = PASS_LIMIT
         self._counting: tuple[Table, Job] | None = None
         self._going = -1  # the row that is counted to
+        self._is_refused = False  # the order that was wished for, which the message bar says
         self._told = ""  # what the message bar says of a read, to be taken back after it
         self.reader = TableReader(jobs, self._in_sight, self)
         self.where = QLineEdit(placeholderText="WHERE …   e.g. last_name ilike 'a%'", clearButtonEnabled=True)
@@ -196,8 +197,9 @@ class TablePanel(Panel):
         bar.setValue(before)
         self._shown = self._now()
         self._take_back()
-        if not self.reader.is_slow or not self._told:
+        if not self._is_refused:
             self.message.clear()
+        self._is_refused = False
         self.grid.show_sorting(self._marks())
         self._show_whether_empty()
         self._say_where()
@@ -213,13 +215,17 @@ class TablePanel(Panel):
             row = begin if page.row is not None else self.model.rowCount() - 1
             index = self.model.index(row, max(0, self.grid.currentIndex().column()))
             self.grid.setCurrentIndex(index)
-            self.grid.scrollTo(index, TableGrid.ScrollHint.PositionAtTop)
             if page.row is None:
                 last = self.reader.pages.stretch.number(row) + 1
                 self.message.show_message("info", f"There is no row {self._going + 1:,}: the last is row {last:,}.")
+            QTimer.singleShot(0, self, self._scroll_to_current)  # when the message has taken its room
             self._going = -1
         self._show_whether_empty()
         self._say_where()
+
+    def _scroll_to_current(self) -> None:
+        self.grid.updateGeometries()  # the rows may have just come
+        self.grid.scrollTo(self.grid.currentIndex(), TableGrid.ScrollHint.PositionAtTop)
 
     def _passed(self, done: Done) -> None:
         self._take_back()
@@ -265,8 +271,8 @@ class TablePanel(Panel):
             self._sorts = list(self._shown[2])
             self._show_chips()
             self.grid.show_sorting(self._marks())
-            again = None
             show_failure(self.message, error, self._server)
+            self._is_refused = True
             self._open(self._same_place())
             return
         show_failure(self.message, error, self._server, again)
