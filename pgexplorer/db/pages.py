@@ -24,7 +24,7 @@ from pgexplorer.db.values import Row
 PAGE = 500  # rows, fewer where there are many columns
 LONGEST = 1_000  # characters of a cell in a page; a longer one is Clipped
 _CELLS, _FEWEST = 10_000, 50
-_SKIPPED = 100_000  # rows up to which a place is found by counting: exact, and quick by an index
+_SKIPPED = 20_000  # rows up to which a place is found by counting: exact, and quick by an index
 _STEP = 200_000  # rows counted between two pieces of news
 _PARTS = 64  # of a table's blocks, counted one after the other
 _WIDER = 4  # by how much a range of blocks grows when it held too little

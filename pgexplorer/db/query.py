@@ -19,6 +19,7 @@ from pgexplorer.db.client import Client
 from pgexplorer.db.encoding import every_byte, has_none, recoded, sent
 from pgexplorer.db.errors import RefusedSql, ServerError, describe
 from pgexplorer.db.rows import Rows
+from pgexplorer.db.session import Pin, Session
 from pgexplorer.db.spool import BYTE_LIMIT, ROW_LIMIT, Spool, Stopped
 from pgexplorer.db.statements import Statement, split
 from pgexplorer.db.values import Column, Row, human_bytes, raw_cursor
@@ -97,7 +98,14 @@ class RolledBack:
     """The text left a transaction open, and giving the connection back rolled it back."""
 
 
-News = Started | Result | Done | Failed | Notices | RolledBack
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The connection was not given back: something of the text is in it."""
+
+    pin: Pin
+
+
+News = Started | Result | Done | Failed | Notices | RolledBack | Kept
 
 
 @dataclass(slots=True)
@@ -125,7 +133,7 @@ class Query:
 
     def __init__(
         self,
-        client: Client,
+        client: Client | Session,
         sql: str,
         holder: str,
         *,
@@ -174,7 +182,10 @@ class Query:
                     self._running.finish()
                     conn.notices = []
                 left_open = not conn.closed and conn.info.transaction_status in _OPEN
-        if left_open:
+        if isinstance(self._client, Session):
+            if (pin := self._client.pin) is not None:
+                yield Kept(pin)
+        elif left_open:
             yield RolledBack()
 
     def stop(self) -> Iterator[str]:
@@ -194,6 +205,8 @@ class Query:
                 yield Failed(index, len(statements), ServerError("Stopped before this statement."), True)
                 return
             yield Started(index, len(statements), statement, running.pid)
+            if isinstance(self._client, Session):
+                self._client.sent(statement.text)
             failed: Failed | None = None
             try:
                 yield from self._one(conn, running, index, statement)

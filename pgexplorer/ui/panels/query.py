@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from pgexplorer.db.errors import RefusedSql
-from pgexplorer.db.query import ROW_LIMIT, Done, Failed, News, Notices, Query, Result, RolledBack, Started
+from pgexplorer.db.query import ROW_LIMIT, Done, Failed, Kept, News, Notices, Query, Result, RolledBack, Started
 from pgexplorer.db.rows import Rows, State
 from pgexplorer.db.values import human_bytes, human_count
 from pgexplorer.jobs import Job, Jobs
@@ -232,6 +232,8 @@ class QueryPanel(Panel):
                     "The text left it open, and the connection went back to the pool.",
                     "Run BEGIN … COMMIT as one text: each run borrows a connection and returns it.",
                 )
+            case Kept():
+                pass  # this panel borrows for each run
 
     def _show_rows(self, news: Result) -> None:
         model = self._models.get(news.index)
