@@ -83,6 +83,19 @@ class ResultModel(QAbstractTableModel):
             return whole[0][column] if whole else None
         return cell
 
+    def lines(self, first: int, count: int) -> list[Row | None]:
+        """Return *count* rows from *first* on as they are painted: long cells Clipped, None for a row not to be had."""
+        found: list[Row | None] = []
+        row, end = first, first + count
+        while row < end:
+            if not 0 <= row - self._first < len(self._block):
+                self._seek(row)
+            at = row - self._first
+            part = self._block[at : at + end - row]
+            found += part or [None]
+            row += len(part) or 1
+        return found
+
     def columns(self) -> tuple[Column, ...]:
         """Return the columns."""
         return self._rows.columns
@@ -145,6 +158,12 @@ class ResultModel(QAbstractTableModel):
         self._fit_blocks()
 
     def _cell(self, row: int, column: int) -> str | None:
+        self._seek(row)
+        at = row - self._first
+        return self._block[at][column] if at < len(self._block) else None  # they were closed
+
+    def _seek(self, row: int) -> None:
+        """Have the block of *row* at hand; it is short, or empty, where the rows are not to be had."""
         first = row - row % self._step
         block = self._blocks.pop(first, None)
         if block is None or row - first >= len(block):  # the last block grows with the result
@@ -153,7 +172,6 @@ class ResultModel(QAbstractTableModel):
         if len(self._blocks) > _MOST_BLOCKS:
             del self._blocks[next(iter(self._blocks))]
         self._first, self._block = first, block
-        return block[row - first][column] if row - first < len(block) else None  # they were closed
 
     def _fit_blocks(self) -> None:
         """Choose how many rows are read at once by how wide they are so far."""

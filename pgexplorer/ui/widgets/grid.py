@@ -1,37 +1,30 @@
 """A calm table for values: two-line heads, rows of one height, NULL told apart, nothing measured that is not seen."""
 
+from collections.abc import Iterable
 from functools import partial
 from math import ceil
-from typing import Final, cast
+from typing import cast
 
 from PySide6.QtCore import (
     QAbstractItemModel,
     QEvent,
     QItemSelectionRange,
-    QModelIndex,
-    QObject,
-    QPersistentModelIndex,
     QRect,
-    QSize,
     Qt,
     QTimer,
     Signal,
 )
 from PySide6.QtGui import (
-    QBrush,
-    QColor,
     QFontMetrics,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
     QPainter,
+    QPaintEvent,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
     QTableView,
     QWidget,
 )
@@ -42,11 +35,10 @@ from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.cell_viewer import CellViewer
 from pgexplorer.ui.widgets.find_bar import FindBar
 from pgexplorer.ui.widgets.grid_copy import FORMATS, Area, Copying, insert
-from pgexplorer.ui.widgets.grid_head import LEAST_WIDTH, GridHeader, Sorting, padding
+from pgexplorer.ui.widgets.grid_head import LEAST_WIDTH, GridHeader, RowHeader, Sorting, padding
 from pgexplorer.ui.widgets.grid_menu import GridMenu, Offers, ask_row
+from pgexplorer.ui.widgets.grid_paint import CellDelegate, CellPainter, CopyRole, NullRole, columns_in
 
-NullRole: Final = Qt.ItemDataRole.UserRole + 1
-CopyRole: Final = Qt.ItemDataRole.UserRole + 2
 _MOST_WIDTH = 320
 _MEASURED_ROWS = 100
 _MEASURED_COLUMNS = 16  # that are measured by all these rows: those in view, or nearly
@@ -55,9 +47,6 @@ _MEASURED_CELLS = 3_000  # in all, whatever the number of columns
 _MEASURED_LETTERS = 80
 _COPIED_AT_ONCE = 20_000  # cells
 _AT_ONCE = 0.03  # seconds
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
-_Index = QModelIndex | QPersistentModelIndex
 
 
 class Grid(QTableView):
@@ -89,7 +78,9 @@ class Grid(QTableView):
         self.setHorizontalHeader(self._head)
         self._head.sort_wanted.connect(self.sort_wanted)
         self._head.column_chosen.connect(self.selectColumn)
-        self.setItemDelegate(CellDelegate(self))
+        self._painter = CellPainter(self)
+        self.setItemDelegate(CellDelegate(self, self._painter.look))
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectItems)
@@ -98,7 +89,8 @@ class Grid(QTableView):
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setCornerButtonEnabled(False)
         self.setTabKeyNavigation(False)
-        rows = self.verticalHeader()
+        rows = RowHeader(self)
+        self.setVerticalHeader(rows)
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         rows.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         rows.setHighlightSections(False)
@@ -256,6 +248,16 @@ class Grid(QTableView):
         return self._copying is not None and self._copying.is_under_way
 
     @override
+    def paintEvent(self, e: QPaintEvent) -> None:
+        # Qt asks a model eleven times about each cell, and a delegate paints one at a time; here a frame is one pass.
+        painter = QPainter(self.viewport())
+        try:
+            for rect in cast("Iterable[QRect]", e.region()):
+                self._painter.paint(painter, rect, columns_in(self._head, rect.left(), rect.right()))
+        finally:
+            painter.end()
+
+    @override
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):
             self.copy_selection()
@@ -326,74 +328,6 @@ class Grid(QTableView):
         return Area(ranges, sorted(columns, key=head.visualIndex))
 
 
-class CellDelegate(QStyledItemDelegate):
-    """Paints a cell as one line of monospace; honours the model's background, foreground and alignment."""
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._look: _Look | None = None
-
-    @override
-    def displayText(self, value: object, locale: object) -> str:
-        return "" if value is None else plain.one_line(str(value))
-
-    @override
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        # Painted here rather than by the style, which asks a style sheet about every cell in view.
-        look = self._current_look()
-        rect = cast("QRect", option.rect)  # pyright: ignore
-        state = cast("QStyle.StateFlag", option.state)  # pyright: ignore
-        model = index.model()
-        selected = bool(state & QStyle.StateFlag.State_Selected)
-        if selected:
-            painter.fillRect(rect, look.selection)
-        else:
-            back = model.data(index, Qt.ItemDataRole.BackgroundRole)
-            if isinstance(back, QBrush | QColor):
-                painter.fillRect(rect, back)
-        null = model.data(index, NullRole) is True
-        value = model.data(index, Qt.ItemDataRole.DisplayRole)
-        text = "NULL" if null and not value else "" if value is None else plain.one_line(str(value))
-        # What has nothing to see is told in a muted hand: '' and white space are not NULL, nor the same.
-        is_blank = not null and (not text or text.isspace())
-        if is_blank and value is not None:
-            text = plain.visible_space(text)
-        if text:
-            inner = rect.adjusted(look.padding, 0, -look.padding, 0)
-            painter.setFont(look.null_font if null else look.font)
-            painter.setPen(look.selection_text if selected else self._pen(model, index, look, muted=null or is_blank))
-            # Most values fit; a line of monospace is known to without shaping it.
-            if not text.isascii() or len(text) * look.widest > inner.width():
-                text = look.metrics.elidedText(text, Qt.TextElideMode.ElideRight, inner.width())
-            side = model.data(index, Qt.ItemDataRole.TextAlignmentRole)
-            painter.drawText(inner, _RIGHT if side is not None and int(side) & 0x2 else _LEFT, text)
-        if state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(look.focus)
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(rect.adjusted(0, 0, -1, -1))
-
-    @override
-    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        look = self._current_look()
-        text = self.displayText(index.data(Qt.ItemDataRole.DisplayRole), None)
-        width = look.metrics.horizontalAdvance(text) + 2 * look.padding
-        return QSize(width, look.metrics.height() + theme.scaled(8))
-
-    def _current_look(self) -> "_Look":
-        key = (theme.current().name, theme.scaled(1000))
-        if self._look is None or self._look.key != key:
-            self._look = _Look(key)
-        return self._look
-
-    def _pen(self, model: QAbstractItemModel, index: _Index, look: "_Look", *, muted: bool) -> QColor:
-        fore = model.data(index, Qt.ItemDataRole.ForegroundRole)
-        if isinstance(fore, QBrush):
-            return fore.color()
-        if isinstance(fore, QColor):
-            return fore
-        return look.muted if muted else look.text
-
-
 class _Measure:
     """Knows how wide values are; letters of one width are counted, not shaped."""
 
@@ -422,24 +356,6 @@ class _Measure:
             if widest >= enough:
                 break
         return widest
-
-
-class _Look:
-    """What is the same for every cell until the theme changes."""
-
-    def __init__(self, key: tuple[str, int]) -> None:
-        self.key = key
-        self.font = theme.mono()
-        self.null_font = theme.mono()
-        self.null_font.setItalic(True)
-        self.metrics = QFontMetrics(self.font)
-        self.widest = self.metrics.horizontalAdvance("M") * 1.02
-        self.padding = padding()
-        self.text = theme.colour("text")
-        self.muted = theme.colour("muted")
-        self.focus = theme.colour("focus")
-        self.selection = theme.colour("selection")
-        self.selection_text = theme.colour("selection_text")
 
 
 def _model_of(view: QAbstractItemView) -> QAbstractItemModel | None:

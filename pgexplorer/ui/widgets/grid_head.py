@@ -1,9 +1,10 @@
 """The heads of a table's columns: the name, below it the type, and by which of them the rows are sorted."""
 
 from collections.abc import Sequence
+from math import ceil
 
-from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPen
+from PySide6.QtCore import QEvent, QLine, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHeaderView, QWidget
 from typing_extensions import override
 
@@ -186,6 +187,106 @@ class GridHeader(QHeaderView):
         if column != self._hovered:
             self._hovered = column
             self.viewport().update()
+
+
+class RowHeader(QHeaderView):
+    """The numbers of the rows, which the model says; all rows are of one height."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(Qt.Orientation.Vertical, parent)
+        self._hovered = -1
+        self._look: _NumberLook | None = None
+        self.setMouseTracking(True)
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+
+    @override
+    def sizeHint(self) -> QSize:
+        # Qt would measure a hundred numbers each time that rows come.
+        look = self._current_look()
+        last = self._words(self.count() - 1) if self.count() else ""
+        wide = max(len(last), 2) * look.digit + 2 * theme.scaled(8) + 2
+        return QSize(ceil(wide), self.defaultSectionSize())
+
+    @override
+    def paintEvent(self, e: QPaintEvent) -> None:
+        look, height, offset = self._current_look(), self.defaultSectionSize(), self.offset()
+        rect = e.rect()
+        first = max(0, (offset + rect.top()) // height)
+        last = min(self.count() - 1, (offset + rect.bottom()) // height)
+        painter = QPainter(self.viewport())
+        try:
+            painter.fillRect(rect, look.window)
+            wide = self.viewport().width()
+            right = wide - 1 - theme.scaled(6)
+            top = first * height - offset
+            if first <= self._hovered <= last:
+                painter.fillRect(0, (self._hovered - first) * height + top, wide, height, look.hover)
+            bottom = top + (last - first + 1) * height - 1
+            painter.setPen(look.line)
+            painter.drawLine(wide - 1, top, wide - 1, bottom)
+            painter.drawLines([QLine(0, y, wide, y) for y in range(top + height - 1, bottom + 1, height)])
+            painter.setFont(look.font)
+            painter.setPen(look.muted)
+            y = top + (height - 1 - look.height) // 2 + look.ascent
+            for row in range(first, last + 1):
+                words = self._words(row)
+                painter.drawText(right - ceil(look.width(words)), y, words)
+                y += height
+        finally:
+            painter.end()
+
+    @override
+    def mouseMoveEvent(self, e: QMouseEvent) -> None:
+        super().mouseMoveEvent(e)
+        self._hover(self.logicalIndexAt(e.position().toPoint()))
+
+    @override
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._hover(-1)
+
+    @override
+    def changeEvent(self, arg__1: QEvent, /) -> None:
+        super().changeEvent(arg__1)
+        if arg__1.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self.updateGeometry()
+            self.viewport().update()
+
+    def _words(self, row: int) -> str:
+        value = self.model().headerData(row, Qt.Orientation.Vertical, Qt.ItemDataRole.DisplayRole)
+        return str(row + 1) if value is None else str(value)
+
+    def _current_look(self) -> "_NumberLook":
+        key = (theme.current().name, theme.scaled(1000))
+        if self._look is None or self._look.key != key:
+            self._look = _NumberLook(key)
+        return self._look
+
+    def _hover(self, row: int) -> None:
+        if row != self._hovered:
+            for each in (self._hovered, row):
+                if each >= 0:
+                    self.viewport().update(
+                        0, self.sectionViewportPosition(each), self.width(), self.defaultSectionSize()
+                    )
+            self._hovered = row
+
+
+class _NumberLook:
+    """What is the same for the number of every row until the theme changes."""
+
+    def __init__(self, key: tuple[str, int]) -> None:
+        self.key = key
+        self.font = theme.sans()
+        self.metrics = QFontMetricsF(self.font)
+        self.digit = self.metrics.horizontalAdvance("0" * 10) / 10
+        self.height, self.ascent = round(self.metrics.height()), round(self.metrics.ascent())
+        self.window, self.hover = theme.colour("window"), theme.colour("hover")
+        self.line, self.muted = theme.colour("line"), theme.colour("muted")
+
+    def width(self, words: str) -> float:
+        """Return how wide *words* are; figures are of one width."""
+        return len(words) * self.digit if words.isdecimal() else self.metrics.horizontalAdvance(words)
 
 
 class _HeadLook:
