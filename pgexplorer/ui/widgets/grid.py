@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from functools import partial
-from math import ceil
 from typing import cast
 
 from PySide6.QtCore import (
@@ -31,11 +30,11 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from pgexplorer.ui import theme
-from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.cell_viewer import CellViewer
 from pgexplorer.ui.widgets.find_bar import FindBar
 from pgexplorer.ui.widgets.grid_copy import FORMATS, Area, Copying, insert
-from pgexplorer.ui.widgets.grid_head import LEAST_WIDTH, GridHeader, RowHeader, Sorting, padding
+from pgexplorer.ui.widgets.grid_fit import Measure
+from pgexplorer.ui.widgets.grid_head import LEAST_WIDTH, GridHeader, RowHeader, Sorting
 from pgexplorer.ui.widgets.grid_menu import GridMenu, Offers, ask_row
 from pgexplorer.ui.widgets.grid_paint import CellDelegate, CellPainter, CopyRole, NullRole, columns_in
 
@@ -44,7 +43,6 @@ _MEASURED_ROWS = 100
 _MEASURED_COLUMNS = 16  # that are measured by all these rows: those in view, or nearly
 _FITTED_AT_ONCE = 300  # columns; the others follow while the window answers
 _MEASURED_CELLS = 3_000  # in all, whatever the number of columns
-_MEASURED_LETTERS = 80
 _COPIED_AT_ONCE = 20_000  # cells
 _AT_ONCE = 0.03  # seconds
 
@@ -176,13 +174,13 @@ class Grid(QTableView):
         model = _model_of(self)
         if model is None or self._made_of[0] != model.columnCount():
             return
-        measure = _Measure(model)
+        measure = Measure(model)
         least, most = theme.scaled(LEAST_WIDTH), theme.scaled(_MOST_WIDTH)
         for _ in range(min(_FITTED_AT_ONCE, len(self._to_fit))):
             column, rows = self._to_fit.pop()
             width = max(least, self._head.wanted_width(column))
             if width < most:
-                width = max(width, measure.width(column, rows, most))
+                width = max(width, measure.width(column, range(rows), most))
             self.setColumnWidth(column, min(width, most))
         if self._to_fit:
             self._later.start()
@@ -217,7 +215,7 @@ class Grid(QTableView):
         first = max(0, self.rowAt(0))
         rows = range(first, min(model.rowCount(), first + _MEASURED_ROWS))
         most = max(theme.scaled(_MOST_WIDTH), self.viewport().width() * 3 // 4)
-        width = max(self._head.wanted_width(column), _Measure(model).width_of(column, rows, most))
+        width = max(self._head.wanted_width(column), Measure(model).width(column, rows, most))
         self.setColumnWidth(column, min(width, most))
 
     def view_current(self) -> None:
@@ -326,36 +324,6 @@ class Grid(QTableView):
         # The stubs do not know that a selection is a list of ranges.
         ranges = cast("list[QItemSelectionRange]", list(self.selectionModel().selection()))  # pyright: ignore
         return Area(ranges, sorted(columns, key=head.visualIndex))
-
-
-class _Measure:
-    """Knows how wide values are; letters of one width are counted, not shaped."""
-
-    def __init__(self, model: QAbstractItemModel) -> None:
-        self._model = model
-        self._metrics = QFontMetrics(theme.mono())
-        self._letter = self._metrics.horizontalAdvance("M" * 100) / 100
-        self._around = 2 * padding() + 2
-
-    def width(self, column: int, rows: int, enough: int) -> int:
-        """Return the width that the first *rows* values of *column* want; *enough* or more ends the search."""
-        return self.width_of(column, range(rows), enough)
-
-    def width_of(self, column: int, rows: range, enough: int) -> int:
-        """Return the width that *rows* of *column* want; *enough* or more ends the search."""
-        model = self._model
-        widest = 0
-        for row in rows:
-            value = model.data(model.index(row, column), Qt.ItemDataRole.DisplayRole)
-            text = "NULL" if value is None else str(value)
-            if text.isascii():
-                wide = ceil(min(len(text), _MEASURED_LETTERS + 1) * self._letter)
-            else:
-                wide = self._metrics.horizontalAdvance(plain.one_line(text, _MEASURED_LETTERS))
-            widest = max(widest, wide + self._around)
-            if widest >= enough:
-                break
-        return widest
 
 
 def _model_of(view: QAbstractItemView) -> QAbstractItemModel | None:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, Final, cast
 
 from PySide6.QtCore import (
@@ -31,6 +30,7 @@ _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | Qt.TextFl
 _MOST_LETTERS = 400  # of a cell that are painted
 _BEYOND = "".join(chr(code) for code in (*range(0xA1, 0xAD), *range(0xAE, 0x180), *range(0x400, 0x460)))
 _PLAIN = re.compile(f"[ -~{re.escape(_BEYOND)}]*").fullmatch
+_PLAIN_HAND, _BLANK_HAND, _NULL_HAND = range(3)  # how a text is written; no Enum, which takes long to hash
 _AWAY = "…"  # of a row that is not here yet
 _Index = QModelIndex | QPersistentModelIndex
 _NEVER = re.compile("(?!)").match
@@ -47,14 +47,18 @@ class Across:
     is_right: bool  # whether its values line up at the right
 
 
+def has_lines(model: QAbstractItemModel) -> bool:
+    """Say whether *model* answers with whole rows."""
+    return hasattr(model, "lines")
+
+
 def lines_of(model: QAbstractItemModel, first: int, count: int, columns: Sequence[int]) -> Sequence[Line | None]:
     """Return the texts of *count* rows from *first* on; None for a row that is not here.
 
     A model may answer with all of them at once by a method `lines(first, count)`; else it is asked cell by cell.
     """
-    lines = cast("Callable[[int, int], Sequence[Line | None]] | None", getattr(model, "lines", None))
-    if lines is not None:
-        return lines(first, count)
+    if has_lines(model):
+        return cast("Callable[[int, int], Sequence[Line | None]]", getattr(model, "lines"))(first, count)  # noqa: B009
     width = model.columnCount()
     found: list[Line] = []
     for row in range(first, first + count):
@@ -166,7 +170,7 @@ class CellPainter:
         look = self.look()
         letter, around, is_plain = look.letter, look.padding, look.is_plain
         up = (height - 1 - look.height) // 2 + look.ascent
-        later: dict[tuple[_Hand, bool], list[tuple[int, int, str]]] = {}
+        later: dict[tuple[int, bool], list[tuple[int, int, str]]] = {}
         strange: list[tuple[QRect, bool, bool, str]] = []
         painter.setFont(look.unshaped)
         painter.setPen(look.text)
@@ -183,16 +187,16 @@ class CellPainter:
             for row, line in enumerate(lines, first):
                 y += height
                 text = _AWAY if line is None else line[column]
-                hand = _Hand.PLAIN
+                hand = _PLAIN_HAND
                 if text is None:
-                    shown, hand = "NULL", _Hand.NULL
+                    shown, hand = "NULL", _NULL_HAND
                 else:
                     shown = text[: most + 1]
                     if line is None:
-                        hand = _Hand.BLANK
+                        hand = _BLANK_HAND
                     elif not shown or (shown.isspace() and text.isspace()):
                         # What has nothing to see is told by marks: '' and white space are not NULL, nor the same.
-                        shown, hand = plain.visible_space(plain.one_line(text)), _Hand.BLANK
+                        shown, hand = plain.visible_space(plain.one_line(text)), _BLANK_HAND
                     elif not (shown.isascii() and shown.isprintable()) and not is_plain(shown):
                         is_chosen = parts is not None and any(begin <= row <= end for begin, end in parts)
                         strange.append((QRect(left, y - up, room, height - 1), is_right, is_chosen, text))
@@ -202,13 +206,13 @@ class CellPainter:
                     shown, size = shown[: most - 1] + "…", most
                 x = right - round(size * letter) if is_right else left
                 is_chosen = parts is not None and any(begin <= row <= end for begin, end in parts)
-                if is_chosen or hand is not _Hand.PLAIN:
+                if is_chosen or hand:
                     later.setdefault((hand, is_chosen), []).append((x, y, shown))
                 else:
                     draw(x, y, shown)
         for (hand, is_chosen), texts in later.items():
-            painter.setFont(look.null_font if hand is _Hand.NULL else look.unshaped)
-            painter.setPen(look.selection_text if is_chosen else look.text if hand is _Hand.PLAIN else look.muted)
+            painter.setFont(look.null_font if hand == _NULL_HAND else look.unshaped)
+            painter.setPen(look.selection_text if is_chosen else look.text if hand == _PLAIN_HAND else look.muted)
             for x, y, shown in texts:
                 draw(x, y, shown)
         painter.setFont(look.font)
@@ -234,14 +238,6 @@ class CellDelegate(QStyledItemDelegate):
         look = self._look()
         text = self.displayText(index.data(Qt.ItemDataRole.DisplayRole), None)
         return QSize(look.metrics.horizontalAdvance(text) + 2 * look.padding, look.metrics.height() + theme.scaled(8))
-
-
-class _Hand(Enum):
-    """How a text is written."""
-
-    PLAIN = 0
-    BLANK = 1
-    NULL = 2
 
 
 class Look:
