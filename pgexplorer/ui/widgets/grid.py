@@ -1,13 +1,17 @@
 """A calm table for values: two-line heads, rows of one height, NULL told apart, nothing measured that is not seen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import cast
 
 from PySide6.QtCore import (
     QAbstractItemModel,
     QEvent,
+    QItemSelection,
     QItemSelectionRange,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
     QRect,
     Qt,
     QTimer,
@@ -20,6 +24,7 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -34,6 +39,7 @@ from pgexplorer.ui.widgets.cell_viewer import CellViewer
 from pgexplorer.ui.widgets.find_bar import FindBar
 from pgexplorer.ui.widgets.grid_copy import FORMATS, Area, Copying, insert
 from pgexplorer.ui.widgets.grid_fit import Measure
+from pgexplorer.ui.widgets.grid_frozen import Frozen
 from pgexplorer.ui.widgets.grid_head import LEAST_WIDTH, GridHeader, RowHeader, Sorting
 from pgexplorer.ui.widgets.grid_menu import GridMenu, Offers, ask_row
 from pgexplorer.ui.widgets.grid_paint import CellDelegate, CellPainter, CopyRole, NullRole, columns_in
@@ -74,8 +80,11 @@ class Grid(QTableView):
         self._later.timeout.connect(self._go_on)
         self._head = GridHeader(self)
         self.setHorizontalHeader(self._head)
-        self._head.sort_wanted.connect(self.sort_wanted)
-        self._head.column_chosen.connect(self.selectColumn)
+        self._frozen = Frozen(self, self._head)
+        for head in (self._head, self._frozen.head):
+            head.sort_wanted.connect(self.sort_wanted)
+            head.column_chosen.connect(self.selectColumn)
+        self._frozen.head.sectionPressed.connect(self._frozen_pressed)
         self._painter = CellPainter(self)
         self.setItemDelegate(CellDelegate(self, self._painter.look))
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -105,15 +114,19 @@ class Grid(QTableView):
                 self.fit_column,
                 self.sort_wanted.emit,
                 self.filter_wanted.emit,
+                self.freeze,
+                self.unfreeze,
+                lambda: self.frozen,
             ),
             (NullRole, CopyRole),
+            self._frozen.head,
         )
 
     def offer_sorting(self, offered: bool) -> None:
         """Let a click on a head, and its menu, ask for sorting: see `sort_wanted`."""
-        self._head.offers_sorting = self.menus.offers_sorting = offered
+        self._head.offers_sorting = self._frozen.head.offers_sorting = self.menus.offers_sorting = offered
         self.setSortingEnabled(offered)  # which also ends that a click selects the column
-        self._head.show_sorting(self._head.sorting() if offered else ())
+        self.show_sorting(self._head.sorting() if offered else ())
 
     def offer_filtering(self, offered: bool) -> None:
         """Let the menu of the cells ask for filters: see `filter_wanted`."""
@@ -126,6 +139,23 @@ class Grid(QTableView):
     def show_sorting(self, by: Sorting) -> None:
         """Mark the heads of the columns by which the rows are sorted, the weightiest first; () for none."""
         self._head.show_sorting(by)
+        self._frozen.head.show_sorting(by)
+
+    @property
+    def frozen(self) -> int:
+        """How many columns, from the first on the screen on, stay while the others scroll sideways."""
+        return self._frozen.count
+
+    def freeze(self, column: int) -> None:
+        """Let *column*, and those that stand before it on the screen, stay while the others scroll sideways.
+
+        Where they leave no room for others, they scroll like these until the window is wider.
+        """
+        self._frozen.set_count(self._head.visualIndex(column) + 1)
+
+    def unfreeze(self) -> None:
+        """Let all columns scroll."""
+        self._frozen.set_count(0)
 
     @override
     def setModel(self, model: QAbstractItemModel | None) -> None:
@@ -250,10 +280,72 @@ class Grid(QTableView):
         # Qt asks a model eleven times about each cell, and a delegate paints one at a time; here a frame is one pass.
         painter = QPainter(self.viewport())
         try:
+            frozen, edge = self._frozen.columns(), self._frozen.width
             for rect in cast("Iterable[QRect]", e.region()):
-                self._painter.paint(painter, rect, columns_in(self._head, rect.left(), rect.right()))
+                if rect.right() >= edge:
+                    left = max(edge, rect.left())
+                    columns = columns_in(self._head, left, rect.right())
+                    self._painter.paint(painter, rect.adjusted(left - rect.left(), 0, 0, 0), columns)
+                if rect.left() < edge:
+                    self._painter.paint(painter, rect.intersected(QRect(0, rect.top(), edge, rect.height())), frozen)
+                    painter.setPen(theme.colour("accent"))
+                    painter.drawLine(edge - 1, rect.top(), edge - 1, rect.bottom())
         finally:
             painter.end()
+
+    @override
+    def indexAt(self, p: QPoint, /) -> QModelIndex:
+        column = self._frozen.at(p.x())
+        return super().indexAt(p) if column < 0 else self.model().index(self.rowAt(p.y()), column)
+
+    @override
+    def visualRect(self, index: QModelIndex | QPersistentModelIndex) -> QRect:
+        rect = super().visualRect(index)
+        if not rect.isNull() and self._frozen.holds(index.column()):
+            rect.moveLeft(self._frozen.left_of(index.column()))
+        return rect
+
+    @override
+    def scrollTo(
+        self,
+        index: QModelIndex | QPersistentModelIndex,
+        hint: QAbstractItemView.ScrollHint = QAbstractItemView.ScrollHint.EnsureVisible,
+    ) -> None:
+        bar = self.horizontalScrollBar()
+        before = bar.value()
+        super().scrollTo(index, hint)
+        if not self._frozen.width:
+            return
+        if self._frozen.holds(index.column()):
+            bar.setValue(before)  # it is in sight already
+        elif (hidden := self._frozen.width - self.visualRect(index).left()) > 0:
+            bar.setValue(bar.value() - hidden)
+
+    @override
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        super().scrollContentsBy(dx, dy)
+        if dx and self._frozen.width:
+            self.viewport().update()  # what was moved is not all that is seen
+
+    @override
+    def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
+        super().selectionChanged(selected, deselected)
+        self._update_frozen()
+
+    @override
+    def dataChanged(
+        self,
+        topLeft: QModelIndex | QPersistentModelIndex,
+        bottomRight: QModelIndex | QPersistentModelIndex,
+        roles: Sequence[int] = (),
+    ) -> None:
+        super().dataChanged(topLeft, bottomRight, roles)
+        self._update_frozen()
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._frozen.place()
 
     @override
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -301,6 +393,15 @@ class Grid(QTableView):
             self.fit_columns()
         elif model is not None:
             self._later.start()  # by their heads alone, unless rows come first
+
+    def _frozen_pressed(self, column: int) -> None:
+        if not self._head.offers_sorting:
+            self.selectColumn(column)
+
+    def _update_frozen(self) -> None:
+        """Paint the frozen columns again: Qt looks for them where they would be if they scrolled."""
+        if wide := self._frozen.width:
+            self.viewport().update(0, 0, wide, self.viewport().height())
 
     def _rows_came(self) -> None:
         if not self._fitted:

@@ -88,6 +88,12 @@ class GridHeader(QHeaderView):
         self._paint_words(painter, inner, logicalIndex)
         painter.restore()
 
+    def is_right(self, column: int) -> bool:
+        """Say whether the values of *column* line up at the right."""
+        model = self.model()
+        value = model.headerData(column, Qt.Orientation.Horizontal, Qt.ItemDataRole.TextAlignmentRole)
+        return value is not None and bool(int(value) & 0x2)
+
     @override
     def mousePressEvent(self, e: QMouseEvent) -> None:
         self._held = e.modifiers()
@@ -112,7 +118,7 @@ class GridHeader(QHeaderView):
 
     def _paint_words(self, painter: QPainter, inner: QRect, column: int) -> None:
         name, kind = self._words(column)
-        side = self._side(column)
+        side = Qt.AlignmentFlag.AlignRight if self.is_right(column) else Qt.AlignmentFlag.AlignLeft
         elide = Qt.TextElideMode.ElideRight
         look = self._current_look()
         painter.setFont(look.name_font)
@@ -170,12 +176,6 @@ class GridHeader(QHeaderView):
         value = model.headerData(column, Qt.Orientation.Horizontal, Qt.ItemDataRole.DisplayRole) if model else None
         name, _, kind = ("" if value is None else str(value)).partition("\n")
         return name, plain.one_line(kind, 80)
-
-    def _side(self, column: int) -> Qt.AlignmentFlag:
-        model = self.model()
-        value = model.headerData(column, Qt.Orientation.Horizontal, Qt.ItemDataRole.TextAlignmentRole)
-        wanted = int(value) if value is not None else 0
-        return Qt.AlignmentFlag.AlignRight if wanted & 0x2 else Qt.AlignmentFlag.AlignLeft
 
     def _current_look(self) -> "_HeadLook":
         key = (theme.current().name, theme.scaled(1000))

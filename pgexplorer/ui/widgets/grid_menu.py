@@ -6,7 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QInputDialog, QMenu, QTableView
+from PySide6.QtWidgets import QHeaderView, QInputDialog, QMenu, QTableView
 
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.grid_copy import FORMATS
@@ -23,6 +23,9 @@ class Offers:
     fit_one: Callable[[int], object]
     sort: Callable[[int, Qt.SortOrder | None, bool], object]
     filter: Callable[[int, str | None, str], object]
+    freeze: Callable[[int], object]
+    unfreeze: Callable[[], object]
+    frozen: Callable[[], int]  # how many columns stand still
 
 
 _MOST_FILTERED = 1_000  # letters of a value that is taken into a filter
@@ -37,17 +40,17 @@ _SORTS = (
 class GridMenu:
     """The menus of *grid*."""
 
-    def __init__(self, grid: QTableView, offers: Offers, roles: tuple[int, int]) -> None:
-        """*roles* are those of NULL and of the whole value."""
+    def __init__(self, grid: QTableView, offers: Offers, roles: tuple[int, int], frozen: QHeaderView) -> None:
+        """*roles* are those of NULL and of the whole value; *frozen* is the head of the columns that stand still."""
         self.offers_sorting = self.offers_filtering = False
         self._null, self._whole = roles
         self._grid = grid
         self._offers = offers
-        head = grid.horizontalHeader()
         grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         grid.customContextMenuRequested.connect(self._at_cell)
-        head.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        head.customContextMenuRequested.connect(self._at_head)
+        for head in (grid.horizontalHeader(), frozen):
+            head.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+            head.customContextMenuRequested.connect(partial(self._at_head, head))
 
     def of_cells(self) -> QMenu:
         """Return the menu of the selected cells."""
@@ -103,7 +106,15 @@ class GridMenu:
                     words = str(model.headerData(each, Qt.Orientation.Horizontal) or "").partition("\n")[0]
                     hidden.addAction(_literally(words), partial(self._show, each))
             menu.addAction("Show all", self._show_all)
+        menu.addSeparator()
+        visual, last = head.visualIndex(column), head.count() - 1
+        for text, to in (("Move left", visual - 1), ("Move right", visual + 1), ("Move to the front", 0)):
+            move = menu.addAction(text, partial(head.moveSection, visual, to))
+            move.setEnabled(0 <= to <= last and to != visual)
         menu.addAction("Columns in their first order", self._in_order)
+        menu.addSeparator()
+        menu.addAction("Freeze up to here", partial(self._offers.freeze, column))
+        menu.addAction("Unfreeze", self._offers.unfreeze).setEnabled(self._offers.frozen() > 0)
 
     def _add_filters(self, menu: QMenu, index: QModelIndex) -> None:
         """Offer the filters that the value of the cell at *index* suggests."""
@@ -146,8 +157,7 @@ class GridMenu:
     def _at_cell(self, where: QPoint) -> None:
         self.of_cells().popup(self._grid.viewport().mapToGlobal(where))
 
-    def _at_head(self, where: QPoint) -> None:
-        head = self._grid.horizontalHeader()
+    def _at_head(self, head: QHeaderView, where: QPoint) -> None:
         column = head.logicalIndexAt(where)
         if column >= 0:
             self.of_column(column).popup(head.viewport().mapToGlobal(where))

@@ -16,12 +16,12 @@ from PySide6.QtCore import (
     Qt,
 )
 from PySide6.QtGui import QFont, QFontMetrics, QFontMetricsF, QPainter
-from PySide6.QtWidgets import QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTableView
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QTableView
 from typing_extensions import override
 
 from pgexplorer.ui import theme
 from pgexplorer.ui.widgets import plain
-from pgexplorer.ui.widgets.grid_head import padding
+from pgexplorer.ui.widgets.grid_head import GridHeader, padding
 
 NullRole: Final = Qt.ItemDataRole.UserRole + 1
 CopyRole: Final = Qt.ItemDataRole.UserRole + 2
@@ -72,20 +72,16 @@ def lines_of(model: QAbstractItemModel, first: int, count: int, columns: Sequenc
     return found
 
 
-def columns_in(head: QHeaderView, left: int, right: int, upto: int | None = None) -> list[Across]:
-    """Return the columns between two pixels of the viewport of *head*, of its first *upto* on the screen."""
-    model = head.model()
+def columns_in(head: GridHeader, left: int, right: int) -> list[Across]:
+    """Return the columns between two pixels of the viewport of *head*."""
     found: list[Across] = []
-    first = head.visualIndexAt(left)
-    for visual in range(max(0, first), head.count() if upto is None else upto):
+    for visual in range(max(0, head.visualIndexAt(left)), head.count()):
         column = head.logicalIndex(visual)
         x = head.sectionViewportPosition(column)
         if x > right:
             break
         if not head.isSectionHidden(column):
-            side = model.headerData(column, Qt.Orientation.Horizontal, Qt.ItemDataRole.TextAlignmentRole)
-            is_right = side is not None and bool(int(side) & 0x2)
-            found.append(Across(column, x, head.sectionSize(column), is_right))
+            found.append(Across(column, x, head.sectionSize(column), head.is_right(column)))
     return found
 
 
@@ -114,11 +110,17 @@ class CellPainter:
         self._paint_lines(painter, columns, count, top, height)
         lines = lines_of(model, first, count, [each.column for each in columns])
         self._paint_texts(painter, lines, columns, first, top, height, chosen)
-        current = view.currentIndex()
+        self._paint_current(painter, columns, first, count, top, height)
+
+    def _paint_current(
+        self, painter: QPainter, columns: Sequence[Across], first: int, count: int, top: int, height: int
+    ) -> None:
+        """Frame the current cell, where the keys are the view's."""
+        view, current = self._view, self._view.currentIndex()
         if view.hasFocus() and current.isValid() and first <= current.row() < first + count:
             for each in columns:
                 if each.column == current.column():
-                    painter.setPen(look.focus)
+                    painter.setPen(self.look().focus)
                     painter.setBrush(Qt.BrushStyle.NoBrush)
                     painter.drawRect(each.left, (current.row() - first) * height + top, each.width - 2, height - 2)
 
