@@ -32,6 +32,12 @@ from pgexplorer.db.values import Column, Row, human_bytes, raw_cursor
 
 _PULSE = 0.1  # seconds between two pieces of news
 _CURSOR = "pgexplorer_export"
+# An export never changes anything, whatever the query calls. And a file is read by somebody whose settings are others:
+# dates that mean the same everywhere, and every digit, as pg_dump has it.
+_BEGIN = (
+    "BEGIN READ ONLY; SET LOCAL DateStyle = 'ISO'; SET LOCAL IntervalStyle = 'postgres';"
+    " SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'"
+)
 _PACKAGES = {Format.EXCEL: ("xlsxwriter", "xlsxwriter"), Format.PARQUET: ("pyarrow", '"pgexplorer[parquet]"')}
 _FOLDER = str(Path(__file__).parents[2])
 
@@ -257,7 +263,7 @@ class Export:
     ) -> Iterator[News]:
         self._sent = -1
         with raw_cursor(conn) as rows:
-            rows.execute("BEGIN READ ONLY")  # an export never changes anything, whatever the query calls
+            rows.execute(_BEGIN)
             text, names, overriding = self._query(conn, rows, source)
             rows.execute(running.tag + _declare(text))
             rows.execute(f"FETCH 0 FROM {_CURSOR}")

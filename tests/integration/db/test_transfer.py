@@ -180,6 +180,24 @@ def test_that_the_bytes_are_the_servers_own(table, export, client):
     assert done.path.read_bytes() == wanted.getvalue()
 
 
+def test_that_a_file_means_the_same_whatever_the_roles_settings(table, export, profile, admin, open_pool):
+    columns = "d date, i interval, f double precision, b bytea"
+    relation = table(columns, [("0044-03-02 BC", "1 mon -2 days", 0.1 + 0.2, b"\x00'")])
+    odd = {"DateStyle": "German", "IntervalStyle": "sql_standard", "extra_float_digits": -10, "bytea_output": "escape"}
+    for name, value in odd.items():
+        admin.ask(f'ALTER ROLE "{profile.user}" SET {name} = {value}')
+    try:
+        other = Client(open_pool(1, 1))
+        done = finish(export(TableSource(relation), client=other))
+        with other.lend("look") as conn, conn.cursor() as cursor:
+            cursor.execute("SHOW DateStyle")
+            assert cursor.fetchone()[0].startswith("German")  # and the session is as it was
+    finally:
+        for name in odd:
+            admin.ask(f'ALTER ROLE "{profile.user}" RESET {name}')
+    assert done.path.read_text().splitlines()[1] == "0044-03-02 BC,1 mon -2 days,0.30000000000000004,\\x0027"
+
+
 @pytest.mark.parametrize("options", [Options(), Options(delimiter=";", quote="'"), Options(quote_all=True, null="-")])
 def test_that_the_converters_csv_is_the_servers_byte_for_byte(table, export, options):
     from dataclasses import replace
