@@ -7,6 +7,7 @@ taken for one of these. A row is made into text when somebody asks for it, and n
 
 import codecs
 import contextlib
+import errno
 import io
 import mmap
 import os
@@ -16,7 +17,7 @@ import threading
 import weakref
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -34,6 +35,7 @@ _BLOCK = 16 << 10  # bytes for which the index holds one number: the rows that e
 _BUFFER = 128 << 10  # bytes that are written at once
 _SLICE = 4 << 20  # bytes copied at once out of a huge row
 _WHOLE = 1 << 20  # bytes up to which a window is read at once; more is mapped, and only what is asked for is copied
+_PIECE = 1 << 20  # bytes of a huge cell that are read at once
 _HAS_PREAD = hasattr(os, "pread")
 
 
@@ -120,7 +122,16 @@ class Spool:
             if end - begin <= _WHOLE:
                 data = self._store.read(begin, end - begin)
                 return [_row(line, width, longest) for line in data.split(b"\n")[:-1]]
-            return self._store.mapped(begin, end, width, longest)
+            return self._store.mapped(first, count, width, longest)
+
+    def pieces(self, row: int, column: int) -> Iterator[bytes]:
+        """Yield the whole text of a cell in its bytes, a piece at a time, however large it is; nothing for NULL.
+
+        Each step blocks for a read of a file at most. Raises OSError when that fails, or when the rows were closed.
+        """
+        for piece in self._store.pieces(row, column, len(self.columns), _PIECE):
+            if piece != b"\\N":
+                yield _unescaped(piece)
 
     def close(self) -> None:
         """Give the file back. A writer meets Stopped."""
@@ -232,20 +243,44 @@ class _Store:
         """Return *count* bytes from *offset* on; fewer at the end of what is known."""
         return _get(self._fd, min(count, self.seen[0] - offset), offset, self._at)
 
-    def mapped(self, begin: int, end: int, width: int, longest: int | None) -> list[Row]:
-        """Return the rows between two offsets, copying nothing of them that is not asked for."""
+    def mapped(self, first: int, count: int, width: int, longest: int | None) -> list[Row]:
+        """Return *count* rows from *first* on, copying nothing of them that is not asked for."""
         rows: list[Row] = []
+        begin, end = self.offset(first), self.offset(first + count)
         page = begin - begin % mmap.ALLOCATIONGRANULARITY
         with mmap.mmap(self._fd, end - page, access=mmap.ACCESS_READ, offset=page) as data:
-            at, end = begin - page, end - page
-            while at < end:
-                stop = data.find(b"\n", at)
+            at = begin - page
+            for row in range(first, first + count):
+                stop = data.find(b"\n", at, at + _WHOLE)
+                if stop < 0:  # the index knows where a huge row ends; looking for it would take longer than a frame
+                    stop = self.offset(row + 1) - page - 1
                 if longest is None or stop - at <= _WHOLE:
                     rows.append(_row(data[at:stop], width, longest))
                 else:
-                    rows.append(_wide_row(data, at, stop, longest))
+                    rows.append(_wide_row(data, at, stop, width, longest))
                 at = stop + 1
         return rows
+
+    def pieces(self, row: int, column: int, width: int, size: int) -> Iterator[bytes]:
+        """Yield the bytes of a cell's text as it lies here, cut anywhere but within an escape."""
+        with self.reading:
+            if self.is_closed:
+                raise OSError(errno.EBADF, "the result was closed")
+            begin, end = self.offset(row), self.offset(row + 1) - 1
+            page = begin - begin % mmap.ALLOCATIONGRANULARITY
+            with mmap.mmap(self._fd, end - page, access=mmap.ACCESS_READ, offset=page) as data:
+                at, to = _cells(data, begin - page, end - page, width)[column]
+            at, to = at + page, to + page
+        while at < to:
+            with self.reading:
+                if self.is_closed:
+                    raise OSError(errno.EBADF, "the result was closed")
+                piece = self.read(at, min(size, to - at))
+            odd = len(piece) - len(piece.rstrip(b"\\"))
+            if odd % 2 and at + len(piece) < to:
+                piece = piece[:-1]
+            at += len(piece)
+            yield piece
 
 
 class _Sink(io.RawIOBase):
@@ -313,19 +348,37 @@ def _row(line: bytes, width: int, longest: int | None) -> Row:
     return tuple([_cell(field, longest) for field in line.split(b"\t")])
 
 
-def _wide_row(data: mmap.mmap, begin: int, end: int, longest: int) -> Row:
-    cells: list[str | None] = []
-    at = begin
-    while at <= end:
-        stop = data.find(b"\t", at, end)
+def _cells(data: mmap.mmap, begin: int, end: int, width: int) -> list[tuple[int, int]]:
+    """Return from where to where each cell of a line goes.
+
+    From both ends towards a huge one, so that its bytes are not looked through; between two of them there is no way
+    around that.
+    """
+    before: list[tuple[int, int]] = []
+    after: list[tuple[int, int]] = []
+    while len(before) + len(after) < width - 1:
+        stop = data.find(b"\t", begin, min(end, begin + _WHOLE))
         if stop < 0:
-            stop = end
+            break
+        before.append((begin, stop))
+        begin = stop + 1
+    while len(before) + len(after) < width - 1:
+        start = data.rfind(b"\t", max(begin, end - _WHOLE), end)
+        if start < 0:
+            start = data.rfind(b"\t", begin, end)
+        after.append((start + 1, end))
+        end = start
+    return [*before, (begin, end), *reversed(after)]
+
+
+def _wide_row(data: mmap.mmap, begin: int, end: int, width: int, longest: int) -> Row:
+    cells: list[str | None] = []
+    for at, stop in _cells(data, begin, end, width):
         if stop - at > _WHOLE:
             clipped = _clipped(data[at : at + _MOST_BYTES * longest], longest)
             cells.append(Clipped(clipped, stop - at, is_exact=False))  # not read to its end: escapes are not counted
         else:
             cells.append(_cell(data[at:stop], longest))
-        at = stop + 1
     return tuple(cells)
 
 

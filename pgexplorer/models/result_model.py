@@ -1,15 +1,18 @@
 """A result of any size as a table: rows are read by blocks for the cells that are asked for, and no others."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 from typing_extensions import override
 
 from pgexplorer.db.rows import Clipped, ListRows, Rows
+from pgexplorer.db.spool import Spool
 from pgexplorer.db.values import Column, Row, human_bytes
 
 Index = QModelIndex | QPersistentModelIndex
+Pieces = Callable[[], Iterator[bytes]]
 _ROOT = QModelIndex()
 NULL_ROLE = Qt.ItemDataRole.UserRole + 1  # True for NULL; the grid asks for the same number
 COPY_ROLE = Qt.ItemDataRole.UserRole + 2  # the whole value where DisplayRole shortens it
@@ -82,6 +85,20 @@ class ResultModel(QAbstractTableModel):
             whole = self._rows.window(row, 1)
             return whole[0][column] if whole else None
         return cell
+
+    def beginning(self, row: int, column: int, most: int) -> tuple[str | None, int, Pieces]:
+        """Return the first *most* characters of a cell, None for NULL, and about how many bytes more it has.
+
+        And what yields its whole text in bytes, a piece at a time, of these rows whatever is shown later.
+        """
+        rows = self._rows
+        lines = rows.window(row, 1, most)
+        cell = lines[0][column] if lines else None
+        more = cell.size - len(cell.encode("utf-8", "surrogatepass")) if isinstance(cell, Clipped) else 0
+        if isinstance(rows, Spool):
+            return cell, more, partial(rows.pieces, row, column)
+        whole = self.value(row, column) if more else cell
+        return cell, more, lambda: iter([(whole or "").encode("utf-8", "surrogatepass")])
 
     def lines(self, first: int, count: int) -> list[Row | None]:
         """Return *count* rows from *first* on as they are painted: long cells Clipped, None for a row not to be had."""

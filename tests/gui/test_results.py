@@ -1,14 +1,19 @@
 """Results of any size in the real window: they grow, are cut in the open, are copied and gone through."""
 
+import resource
+import signal
+
 import pytest
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QLabel, QPlainTextEdit, QPushButton
 
 from fix_facts import until
 from pgexplorer.db import query as engine
 from pgexplorer.db.rows import State
 from pgexplorer.models.result_model import COPY_ROLE, ResultModel
+from pgexplorer.ui.widgets import grid_copy
+from pgexplorer.ui.widgets.cell_viewer import CellViewer
 
 
 def text(model, row, column):
@@ -32,6 +37,21 @@ def limited(connected):
         return panel
 
     return run
+
+
+@pytest.fixture
+def small_disk():
+    """Let no file of this process grow beyond 2 MB, as a disk that is full would; None undoes it."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handled = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def limit(size):
+        resource.setrlimit(resource.RLIMIT_FSIZE, before if size is None else (size, before[1]))
+
+    limit(2 << 20)
+    yield limit
+    limit(None)
+    signal.signal(signal.SIGXFSZ, handled)
 
 
 def test_that_a_million_rows_are_all_in_the_grid_and_the_slot_is_free(connected):
@@ -155,3 +175,42 @@ def test_that_rows_that_are_closed_leave_cells_empty_and_raise_nothing(connected
     model.rows().close()
     assert text(model, 900, 0) == "NULL"
     assert model.value(900, 0) is None
+
+
+def test_that_a_huge_cell_is_shown_in_part_saved_whole_and_not_copied(connected, tmp_path, monkeypatch):
+    repeated = "0123456789abcde\\"
+    panel = connected.query(f"select 'before' as a, repeat('{repeated}', 1500000) as huge, null as z")
+    grid, model = connected.find("query.grid"), panel.current_model()
+    assert text(model, 0, 1).endswith("… (≈ 24.3 MB)")
+    assert (text(model, 0, 0), text(model, 0, 2)) == ("before", "NULL")
+    grid.setCurrentIndex(model.index(0, 1))
+    grid.view_current()
+    [viewer] = grid.findChildren(CellViewer)
+    shown = viewer.findChild(QPlainTextEdit, "cell.text").toPlainText()
+    assert len(shown) < 600_000
+    assert shown.startswith(repeated * 100)
+    assert "≈ 24 MB" in viewer.findChild(QLabel, "cell.said").text()
+    viewer.save(tmp_path / "huge.txt")
+    connected.until(lambda: not viewer.is_busy)
+    assert (tmp_path / "huge.txt").read_text() == repeated * 1_500_000
+    monkeypatch.setattr(grid_copy, "MOST_OF_A_CELL", 10_000_000)
+    with connected.qtbot.waitSignal(grid.copy_refused):
+        grid.copy_selection()
+    viewer.save(tmp_path / "again.txt")
+    panel.current_model().rows().close()
+    connected.until(lambda: not viewer.is_busy)
+    assert "Not saved: " in viewer.findChild(QLabel, "cell.said").text()
+    assert not (tmp_path / "again.txt").exists()
+
+
+def test_that_a_disk_that_fills_up_cuts_the_result_in_the_open(connected, small_disk):
+    panel = connected.query("select n, repeat('x', 1000) from generate_series(1, 100000) as n")
+    model = panel.current_model()
+    assert panel.results.tabText(0) == "Result 1 (incomplete)"
+    assert "could not be written" in panel.message.text() or "nearly full" in panel.message.text()
+    assert 0 < model.rowCount() < 100_000
+    assert text(model, model.rowCount() - 1, 1) == "x" * 1000
+    assert connected.server.in_use.pool.stats().used == 0
+    small_disk(None)
+    connected.query("select 1 as one")
+    assert text(panel.current_model(), 0, 0) == "1"

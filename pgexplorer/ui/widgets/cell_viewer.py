@@ -1,12 +1,16 @@
 """One value in a window of its own: its exact text, JSON as a tree, bytes as hex and as a picture."""
 
 import binascii
+import codecs
+import io
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSaveFile, QSize, Qt
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSaveFile, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QImage, QImageReader, QPixmap
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -23,6 +27,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from typing_extensions import override
 
 from pgexplorer.ui import theme
 
@@ -36,23 +41,46 @@ _PREVIEW = 1_200  # pixels: larger pictures are made smaller
 _SAFE_PICTURES = {b"png", b"jpeg", b"jpg", b"gif", b"bmp", b"webp", b"ico"}  # what is plain pixels: no SVG, no PDF
 
 
+MOST_WHOLE = 4_000_000  # characters of a value that is given to a viewer whole
+MOST_COPIED = 64 << 20  # bytes of a value that are put on the clipboard
+_SLICE = 0.006  # seconds of work between two turns of the event loop
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What a value has beyond the beginning that is shown."""
+
+    size: int  # bytes that the whole text takes, about
+    pieces: Callable[[], Iterator[bytes]]  # the whole text, a piece at a time
+
+
 class CellViewer(QDialog):
     """Shows the value of a cell of type *kind*; *text* is the server's own, None for NULL.
 
-    *told* is shown beside the size: "the first 1 kB; fetching the rest failed".
+    With a *rest*, *text* is the beginning of a huge value: that is shown, and the whole is saved or copied in slices,
+    while the window answers.
     """
 
-    def __init__(self, parent: QWidget | None, name: str, kind: str, text: str | None, told: str = "") -> None:
+    saved = Signal(bool)  # whether the file is there
+
+    def __init__(
+        self, parent: QWidget | None, name: str, kind: str, text: str | None, rest: Rest | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("cell")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"{name} · {kind}" if kind else name)
         self._text = text
-        self._bytes = _bytes_of(text) if kind == "bytea" and text is not None else None
+        self._rest = rest
+        self._is_hex = kind == "bytea" and text is not None and text.startswith("\\x")
+        self._bytes = _bytes_of(text[: len(text) // 2 * 2] if rest else text) if self._is_hex and text else None
+        self._work: Iterator[None] = iter(())
+        self._timer = QTimer(self, interval=0)
+        self._timer.timeout.connect(self._go_on)
         self._said = QLabel(textFormat=Qt.TextFormat.PlainText)
         self._said.setObjectName("cell.said")
         self._said.setProperty("muted", True)
-        self._said.setText(" · ".join(part for part in (self._size(), told) if part))
+        self._said.setText(self._size())
         self.views = QTabWidget(documentMode=True)
         self.views.setObjectName("cell.views")
         self.views.setAccessibleName("Ways to see the value")
@@ -63,7 +91,9 @@ class CellViewer(QDialog):
         self._add_views(kind)
         wrap.toggled.connect(self._wrap)
         copy = _button("Copy", "cell.copy", self.copy)
-        copy.setEnabled(text is not None)
+        copy.setEnabled(text is not None and (rest is None or rest.size <= MOST_COPIED))
+        if rest is not None and rest.size > MOST_COPIED:
+            copy.setToolTip("Too large for the clipboard: save it to a file.")
         save = _button("Save as…", "cell.save", self._save)
         save.setEnabled(text is not None)
         close = _button("Close", "cell.close", self.accept)
@@ -78,18 +108,90 @@ class CellViewer(QDialog):
         column.addLayout(row)
         self.resize(theme.scaled(720), theme.scaled(460))
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a huge value is still being saved or copied."""
+        return self._timer.isActive()
+
     def copy(self) -> None:
-        """Copy the exact text."""
-        if self._text is not None:
+        """Copy the exact text; a huge one a little later."""
+        if self._rest is not None:
+            self._begin(self._copied(self._rest))
+        elif self._text is not None:
             QGuiApplication.clipboard().setText(self._text)
 
-    def save(self, path: Path) -> bool:
-        """Write the exact text, or the bytes of a bytea, to *path*, whole or not at all; say whether it was done."""
+    def save(self, path: Path) -> None:
+        """Write the exact text, or the bytes of a bytea, to *path*, whole or not at all; `saved` tells."""
+        self._begin(self._written(path))
+        if self._rest is None:
+            self._go_on()
+
+    @override
+    def done(self, arg__1: int) -> None:
+        self._timer.stop()
+        self._work = iter(())  # a file that is half written goes with it
+        super().done(arg__1)
+
+    def _begin(self, work: Iterator[None]) -> None:
+        self._work = work
+        self._timer.start()
+
+    def _go_on(self) -> None:
+        end = time.perf_counter() + _SLICE
+        for _ in self._work:
+            if time.perf_counter() > end:
+                return
+        self._timer.stop()
+
+    def _pieces(self) -> Iterator[bytes]:
+        """Yield what is saved: the text, or the bytes that a bytea's text means."""
+        if self._rest is None:
+            yield self._bytes if self._bytes is not None else (self._text or "").encode("utf-8", "surrogatepass")
+            return
+        if not self._is_hex:
+            yield from self._rest.pieces()
+            return
+        left, begun = b"", False
+        for piece in self._rest.pieces():
+            digits = left + (piece if begun else piece.removeprefix(b"\\x"))
+            begun = True
+            whole = len(digits) // 2 * 2
+            left = digits[whole:]
+            yield binascii.unhexlify(digits[:whole])
+
+    def _written(self, path: Path) -> Iterator[None]:
         file = QSaveFile(str(path))
-        data = self._bytes if self._bytes is not None else (self._text or "").encode("utf-8", "surrogatepass")
-        done = file.open(QIODevice.OpenModeFlag.WriteOnly) and file.write(data) == len(data) and file.commit()
-        self._said.setText(f"Saved {len(data):,} bytes to {path}" if done else f"Not saved: {file.errorString()}")
-        return bool(done)
+        done, size = file.open(QIODevice.OpenModeFlag.WriteOnly), 0
+        words = ""
+        try:
+            if done:
+                for piece in self._pieces():
+                    if file.write(piece) != len(piece):
+                        done = False
+                        break
+                    size += len(piece)
+                    if self._rest is not None:
+                        self._said.setText(f"Saving… {size / 2**20:,.0f} MB")
+                    yield
+        except (OSError, binascii.Error) as error:
+            done, words = False, str(error)
+        done = done and file.commit()
+        self._said.setText(f"Saved {size:,} bytes to {path}" if done else f"Not saved: {words or file.errorString()}")
+        self.saved.emit(done)
+
+    def _copied(self, rest: Rest) -> Iterator[None]:
+        found = io.StringIO()
+        decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        try:
+            for piece in rest.pieces():
+                found.write(decoder.decode(piece))
+                self._said.setText(f"Copying… {found.tell() / 2**20:,.0f} MB")
+                yield
+        except OSError as error:
+            self._said.setText(f"Not copied: {error}")
+            return
+        QGuiApplication.clipboard().setText(found.getvalue() + decoder.decode(b"", final=True))
+        self._said.setText(self._size())
 
     # -- views --------------------------------------------------------------------------------------------------
 
@@ -99,12 +201,12 @@ class CellViewer(QDialog):
             self._add_text("Value", "NULL: there is no value.", muted=True)
             return
         if self._bytes is not None:
-            picture = _picture(self._bytes)
+            picture = _picture(self._bytes) if self._rest is None else None
             if picture is not None:
                 self._add_picture(picture)
             self._add_text("Hex", _hex_dump(self._bytes))
             return
-        if kind in {"json", "jsonb"} and len(text) <= _TREE_LIMIT:
+        if kind in {"json", "jsonb"} and self._rest is None and len(text) <= _TREE_LIMIT:
             tree = _json_tree(text)
             if tree is not None:
                 self.views.addTab(tree, "Tree")
@@ -145,6 +247,12 @@ class CellViewer(QDialog):
     def _size(self) -> str:
         if self._text is None:
             return "NULL"
+        if self._rest is not None:
+            size = self._rest.size // 2 if self._is_hex else self._rest.size
+            shown = (
+                f"the first {_HEX_SHOWN // 1024} kB" if self._is_hex else f"the first {len(self._text):,} characters"
+            )
+            return f"≈ {size / 2**20:,.0f} MB · {shown} are shown; Save as… writes all"
         if self._bytes is not None:
             return f"{len(self._bytes):,} bytes"
         lines = self._text.count("\n") + 1

@@ -1,8 +1,8 @@
 """A calm table for values: two-line heads, rows of one height, NULL told apart, nothing measured that is not seen."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import cast
+from typing import Protocol, cast, runtime_checkable
 
 from PySide6.QtCore import (
     QAbstractItemModel,
@@ -35,14 +35,22 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from pgexplorer.ui import theme
-from pgexplorer.ui.widgets.cell_viewer import CellViewer
+from pgexplorer.ui.widgets.cell_viewer import MOST_WHOLE, CellViewer, Rest
 from pgexplorer.ui.widgets.find_bar import FindBar
 from pgexplorer.ui.widgets.grid_copy import FORMATS, Area, Copying, insert
 from pgexplorer.ui.widgets.grid_fit import Measure
 from pgexplorer.ui.widgets.grid_frozen import Frozen
 from pgexplorer.ui.widgets.grid_head import LEAST_WIDTH, GridHeader, RowHeader, Sorting
 from pgexplorer.ui.widgets.grid_menu import GridMenu, Offers, ask_row
-from pgexplorer.ui.widgets.grid_paint import CellDelegate, CellPainter, CopyRole, NullRole, columns_in
+from pgexplorer.ui.widgets.grid_paint import (
+    CellDelegate,
+    CellPainter,
+    CopyRole,
+    NullRole,
+    columns_in,
+    has_lines,
+    lines_of,
+)
 
 _MOST_WIDTH = 320
 _MEASURED_ROWS = 100
@@ -51,6 +59,16 @@ _FITTED_AT_ONCE = 300  # columns; the others follow while the window answers
 _MEASURED_CELLS = 3_000  # in all, whatever the number of columns
 _COPIED_AT_ONCE = 20_000  # cells
 _AT_ONCE = 0.03  # seconds
+_SHOWN_OF_HUGE = 500_000  # characters
+
+
+@runtime_checkable
+class HugeCells(Protocol):
+    """A model whose cells may be too large to be taken whole."""
+
+    def beginning(self, row: int, column: int, most: int) -> tuple[str | None, int, Callable[[], Iterator[bytes]]]:
+        """Return the first *most* characters, about how many bytes more there are, and what yields all the bytes."""
+        ...
 
 
 class Grid(QTableView):
@@ -254,13 +272,21 @@ class Grid(QTableView):
         if not index.isValid():
             return
         model = self.model()
-        text: str | None = None
-        if model.data(index, NullRole) is not True:
+        row, column = index.row(), index.column()
+        words = model.headerData(column, Qt.Orientation.Horizontal, Qt.ItemDataRole.DisplayRole)
+        name, _, kind = str(words or "").partition("\n")
+        text, rest = None, None
+        if has_lines(model) and lines_of(model, row, 1, ())[0] is None:
+            return  # it is not here
+        if isinstance(model, HugeCells):
+            text, more, pieces = model.beginning(row, column, MOST_WHOLE)
+            if text is not None and more:
+                rest = Rest(more + len(text), pieces)
+                text = text[:_SHOWN_OF_HUGE]
+        elif model.data(index, NullRole) is not True:
             value = model.data(index, CopyRole)
             text = str(model.data(index, Qt.ItemDataRole.DisplayRole) if value is None else value)
-        words = model.headerData(index.column(), Qt.Orientation.Horizontal, Qt.ItemDataRole.DisplayRole)
-        name, _, kind = str(words or "").partition("\n")
-        CellViewer(self, name, kind, text).show()
+        CellViewer(self, name, kind, text, rest).show()
 
     def open_find(self) -> None:
         """Open the bar that finds text in the cells."""

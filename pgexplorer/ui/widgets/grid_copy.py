@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -12,9 +12,13 @@ from typing import Protocol
 from PySide6.QtCore import QAbstractItemModel, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 
+from pgexplorer.ui.widgets.grid_paint import Line, has_lines, lines_of
+
 _SLICE = 0.006  # seconds of work between two turns of the event loop
 _BETWEEN_LOOKS = 64  # rows
 MOST_LETTERS = 512_000_000  # of a copied text: a clipboard is no export
+MOST_OF_A_CELL = 64 << 20  # bytes: reading more at once would hold up the window
+_ROWS_AT_ONCE = 128
 _NUMBERS = {"smallint", "integer", "bigint", "numeric", "real", "double precision", "oid"}
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z")
 _INSERT_AT_ONCE = 100  # rows of one INSERT statement
@@ -146,6 +150,10 @@ class Area:
                     yield row, chosen
 
 
+class _TooLarge(Exception):
+    """This is too much for a clipboard."""
+
+
 class Copying(QObject):
     """Makes the text of an area in slices and puts it on the clipboard; the window answers meanwhile."""
 
@@ -182,16 +190,18 @@ class Copying(QObject):
     def go_on(self, seconds: float) -> bool:
         """Work for so long; return whether it is done."""
         end = time.perf_counter() + seconds
-        for number, piece in enumerate(self._made, 1):
-            self._pieces.append(piece)
-            self._letters += len(piece)
-            if self._letters > MOST_LETTERS:
-                count = self._area.count
-                self.stop()
-                self.refused.emit(count)
-                return True
-            if not number % _BETWEEN_LOOKS and time.perf_counter() > end:
-                return False
+        try:
+            for number, piece in enumerate(self._made, 1):
+                self._pieces.append(piece)
+                self._letters += len(piece)
+                if self._letters > MOST_LETTERS:
+                    raise _TooLarge
+                if not number % _BETWEEN_LOOKS and time.perf_counter() > end:
+                    return False
+        except _TooLarge:
+            self.stop()
+            self.refused.emit(self._area.count)
+            return True
         self._timer.stop()
         QGuiApplication.clipboard().setText("".join(self._pieces))
         self._pieces.clear()
@@ -200,11 +210,26 @@ class Copying(QObject):
         return True
 
     def _rows(self) -> Iterator[Cells]:
+        columns, at_once = self._area.columns, has_lines(self._model)
+        lines: Sequence[Line | None] = ()
+        first = 0
         for row, chosen in self._area.rows():
+            if at_once and not 0 <= row - first < len(lines):
+                first = row
+                lines = lines_of(self._model, row, min(_ROWS_AT_ONCE, self._model.rowCount() - row), columns)
+            line = lines[row - first] if at_once else None
             yield [
-                self._cell(row, column) if is_chosen else ""
-                for column, is_chosen in zip(self._area.columns, chosen, strict=True)
+                "" if not is_chosen else self._cell(row, column) if line is None else self._whole_of(line, row, column)
+                for column, is_chosen in zip(columns, chosen, strict=True)
             ]
+
+    def _whole_of(self, line: Line, row: int, column: int) -> str | None:
+        cell = line[column]
+        if cell is None or type(cell) is str:
+            return cell
+        if int(getattr(cell, "size", 0)) > MOST_OF_A_CELL:  # it is the beginning of a huge one
+            raise _TooLarge
+        return self._cell(row, column)
 
     def _cell(self, row: int, column: int) -> str | None:
         model = self._model

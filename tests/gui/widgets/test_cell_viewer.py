@@ -6,10 +6,10 @@ import json
 import pytest
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, Qt
 from PySide6.QtGui import QGuiApplication, QImage
-from PySide6.QtWidgets import QLabel, QPlainTextEdit
+from PySide6.QtWidgets import QLabel, QPlainTextEdit, QPushButton
 
 from pgexplorer.ui import theme
-from pgexplorer.ui.widgets.cell_viewer import CellViewer
+from pgexplorer.ui.widgets.cell_viewer import CellViewer, Rest
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
 def view(qapp, qtbot):
     theme.apply(qapp, theme.Scheme.LIGHT)
 
-    def show(kind, text, told=""):
-        viewer = CellViewer(None, "column", kind, text, told)
+    def show(kind, text, rest=None):
+        viewer = CellViewer(None, "column", kind, text, rest)
         viewer.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, on=False)
         qtbot.addWidget(viewer)
         viewer.show()
@@ -54,7 +54,7 @@ def test_that_null_nothing_and_text_are_told_apart(view):
     assert (titles(view("text", None)), said(view("text", None))) == (["Value"], "NULL")
     assert (titles(view("text", "")), said(view("text", ""))) == (["Empty"], "0 characters")
     assert (titles(view("text", " ")), said(view("text", " "))) == (["Text"], "1 character")
-    assert said(view("text", "a\nb", "cut")) == "3 characters, 2 lines · cut"
+    assert said(view("text", "a\nb")) == "3 characters, 2 lines"
 
 
 def test_that_the_exact_text_is_copied_and_saved(view, tmp_path):
@@ -62,9 +62,9 @@ def test_that_the_exact_text_is_copied_and_saved(view, tmp_path):
     viewer = view("text", text)
     viewer.copy()
     assert QGuiApplication.clipboard().text() == text
-    assert viewer.save(tmp_path / "value.txt")
+    viewer.save(tmp_path / "value.txt")
     assert (tmp_path / "value.txt").read_bytes() == text.encode()
-    assert not viewer.save(tmp_path / "nowhere" / "value.txt")
+    viewer.save(tmp_path / "nowhere" / "value.txt")
     assert said(viewer).startswith("Not saved: ")
 
 
@@ -93,7 +93,7 @@ def test_that_bytes_are_hex_with_their_size_and_saved_as_bytes(view, tmp_path):
     lines = viewer.findChild(QPlainTextEdit, "cell.hex").toPlainText().split("\n")
     assert lines[0] == "00000000  00 01 02 03 04 05 06 07  08 09 0a 0b 0c 0d 0e 0f  ················"
     assert lines[2].endswith(" !\"#$%&'")
-    assert viewer.save(tmp_path / "value.bin")
+    viewer.save(tmp_path / "value.bin")
     assert (tmp_path / "value.bin").read_bytes() == data
 
 
@@ -124,3 +124,71 @@ def test_that_a_huge_text_is_laid_out_in_part_and_copied_whole(view):
     assert max(map(len, shown.split("\n"))) == 5_000
     viewer.copy()
     assert QGuiApplication.clipboard().text() == text
+
+
+# -- huge values, of which the beginning is here
+
+
+def huge(text, size=1 << 16):
+    data = text.encode()
+    return Rest(len(data), lambda: (data[at : at + size] for at in range(0, len(data), size)))
+
+
+def test_that_a_huge_text_is_saved_and_copied_in_slices(view, qtbot, tmp_path):
+    text = "é😀 and more\n" * 400_000
+    viewer = view("text", text[:500_000], huge(text, 65_537))
+    assert said(viewer) == "≈ 6 MB · the first 500,000 characters are shown; Save as… writes all"
+    assert titles(viewer) == ["Text"]
+    with qtbot.waitSignal(viewer.saved, timeout=30_000) as done:
+        viewer.save(tmp_path / "value.txt")
+        assert viewer.is_busy
+    assert done.args == [True]
+    assert (tmp_path / "value.txt").read_text() == text
+    assert said(viewer) == f"Saved {len(text.encode()):,} bytes to {tmp_path / 'value.txt'}"
+    viewer.copy()
+    qtbot.waitUntil(lambda: not viewer.is_busy, timeout=30_000)
+    assert QGuiApplication.clipboard().text() == text
+
+
+def test_that_huge_bytes_are_saved_as_bytes(view, qtbot, tmp_path):
+    data = bytes(range(256)) * 20_000
+    text = "\\x" + data.hex()
+    viewer = view("bytea", text[:500_001], huge(text, 99_999))
+    assert said(viewer).startswith("≈ 5 MB · the first 64 kB are shown")
+    assert titles(viewer) == ["Hex"]
+    with qtbot.waitSignal(viewer.saved, timeout=30_000):
+        viewer.save(tmp_path / "value.bin")
+    assert (tmp_path / "value.bin").read_bytes() == data
+
+
+def test_that_closing_the_window_leaves_no_half_file(view, qtbot, tmp_path):
+    target = tmp_path / "value.txt"
+    target.write_text("before")
+    text = "x" * 20_000_000
+    viewer = view("text", text[:500_000], huge(text))
+    viewer.save(target)
+    assert viewer.is_busy
+    viewer.close()
+    assert not viewer.is_busy
+    assert target.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_that_a_result_closed_meanwhile_is_told_and_leaves_no_half_file(view, qtbot, tmp_path):
+    def pieces():
+        yield b"x" * 1000
+        raise OSError(9, "the result was closed")
+
+    viewer = view("text", "x", Rest(10_000_000, pieces))
+    with qtbot.waitSignal(viewer.saved) as done:
+        viewer.save(tmp_path / "value.txt")
+    assert done.args == [False]
+    assert "the result was closed" in said(viewer)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_that_what_is_too_large_for_the_clipboard_is_not_copied(view):
+    viewer = view("text", "x", Rest(256 << 20, lambda: iter(())))
+    copy = viewer.findChild(QPushButton, "cell.copy")
+    assert not copy.isEnabled()
+    assert "save it" in copy.toolTip()

@@ -278,6 +278,34 @@ def test_that_a_huge_cell_is_cut_without_being_copied(spool, cell):
     assert rows.window(1, 1) == [("2", cell, None)]
 
 
+@pytest.mark.parametrize("places", [(0,), (2,), (1,), (0, 2), (1, 2), (0, 1, 2)])
+def test_that_huge_cells_are_found_wherever_they_stand(spool, places):
+    rows = spool(3)
+    given = [tuple("\t\\é" * 200_000 if at in places else "a\tb" for at in range(3))] * 2
+    rows.append([("x", None, ""), *given, ("y", "", None)])
+    rows.end()
+    shown = rows.window(0, 4, 1000)
+    assert (shown[0], shown[3]) == (("x", None, ""), ("y", "", None))
+    for row, cells in enumerate(given, 1):
+        assert [str(cell) for cell in shown[row]] == [cell[:1000] for cell in cells]
+        assert [isinstance(cell, Clipped) for cell in shown[row]] == [at in places for at in range(3)]
+        for column, cell in enumerate(cells):
+            pieces = list(rows.pieces(row, column))
+            assert b"".join(pieces).decode() == cell
+            assert max(map(len, pieces)) <= 1 << 20
+
+
+def test_that_the_pieces_of_null_and_nothing_are_none_and_of_a_backslash_n_are_its_letters(spool):
+    rows = spool(4)
+    rows.append([(None, "", "\\N", "N")])
+    rows.end()
+    assert [b"".join(rows.pieces(0, column)) for column in range(4)] == [b"", b"", b"\\N", b"N"]
+    half = rows.pieces(0, 2)
+    rows.close()
+    with pytest.raises(OSError, match="the result was closed"):
+        list(half)
+
+
 def test_that_a_cell_of_undecodable_bytes_is_cut_too(spool):
     rows = spool()
     rows.file.write(b"\xff" * 5000 + b"\n")
