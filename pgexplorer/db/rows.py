@@ -1,7 +1,7 @@
 """Rows of a result, wherever they lie: counted while they come, read by place, closed by whoever shows them."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -108,6 +108,42 @@ def _clipped(row: Row, longest: int) -> Row:
     if all(cell is None or len(cell) <= longest for cell in row):
         return row
     return tuple(cell if cell is None or len(cell) <= longest else clip(cell, longest) for cell in row)
+
+
+_PICKED_AT_ONCE = 500  # rows
+_PICKED_BYTES = 8 << 20  # about, of rows that are read at once
+
+
+class RowsGone(Exception):
+    """Rows that were here are not to be had any more."""
+
+
+class Picked:
+    """Some rows and columns of a result, read a few at a time by whoever goes through them, as often as he likes."""
+
+    def __init__(self, rows: Rows, ranges: Sequence[tuple[int, int]], columns: Sequence[int] | None = None) -> None:
+        """Take the rows of each of *ranges*, its first and the one behind its last, and *columns*, or all."""
+        self._rows = rows
+        self._ranges = tuple(ranges)
+        self._at = tuple(range(len(rows.columns)) if columns is None else columns)
+        self.columns = tuple(rows.columns[at] for at in self._at)
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return sum(end - begin for begin, end in self._ranges)
+
+    def __iter__(self) -> Iterator[Row]:
+        """Yield the rows. Raises RowsGone when they were closed meanwhile, OSError when a read fails."""
+        rows, whole = self._rows, self._at == tuple(range(len(self._rows.columns)))
+        wide = rows.size // max(1, rows.known)
+        step = max(1, min(_PICKED_AT_ONCE, _PICKED_BYTES // max(1, wide)))
+        for begin, end in self._ranges:
+            for first in range(begin, end, step):
+                count = min(step, end - first)
+                found = rows.window(first, count)
+                if len(found) != count:
+                    raise RowsGone(f"Row {first + len(found) + 1:,} is not here any more: the result was closed.")
+                yield from found if whole else (tuple(row[at] for at in self._at) for row in found)
 
 
 _COUNTED = 100_000  # characters up to which the bytes of a cell are counted; beyond, they are reckoned from samples

@@ -26,6 +26,7 @@ from pgexplorer.db.convert import specification
 from pgexplorer.db.errors import RefusedSql, ServerError, describe
 from pgexplorer.db.formats import Field, Format, Options, TsvWriter, copy_line, kind_of
 from pgexplorer.db.part_file import PartFile
+from pgexplorer.db.rows import RowsGone
 from pgexplorer.db.schema import Relation, read_columns, table_name
 from pgexplorer.db.statements import split
 from pgexplorer.db.values import Column, Row, human_bytes, raw_cursor
@@ -329,13 +330,17 @@ class Export:
         told = self._began
         line = _csv_line if self._kind is Format.PARQUET else copy_line
         # What is here was text of the server once, undecodable bytes included.
-        for row in source.rows:
-            sink.write(line(row).encode("utf-8", "surrogateescape") + b"\n")
-            if self._stopped or sink.error is not None:
-                break
-            if (now := time.monotonic()) - told > _PULSE:
-                told = now
-                yield self._progress()
+        try:
+            for row in source.rows:
+                sink.write(line(row).encode("utf-8", "surrogateescape") + b"\n")
+                if self._stopped or sink.error is not None:
+                    break
+                if (now := time.monotonic()) - told > _PULSE:
+                    told = now
+                    yield self._progress()
+        except RowsGone as gone:
+            words = ServerError(str(gone), f"{sink.rows:,} rows were read before.", f"{self._path} is as it was.")
+            raise TransferFailed(words) from None
         if self._stopped:
             yield Stopped(sink.rows)
             return

@@ -3,9 +3,11 @@
 import pytest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton
 
+from pgexplorer.db.rows import Picked
 from pgexplorer.db.values import Column
 from pgexplorer.ui import transfer_dialog
-from pgexplorer.ui.transfer_dialog import ExportDialog, ImportDialog, export_query, export_rows
+from pgexplorer.ui.export_dialog import ExportDialog, export_query, export_rows
+from pgexplorer.ui.import_dialog import ImportDialog
 
 
 @pytest.fixture
@@ -161,7 +163,7 @@ def test_that_a_selection_is_exported_as_it_is(people, tmp_path):
     columns = [Column("n", "integer", 23), Column("t", "text", 25)]
     rows = iter([("1", None), ("2", "x")])
     window = export_rows(people.frame, people.server, people.app.jobs, columns, rows, 2)
-    assert window.source.currentText() == "2 selected rows"
+    assert window.source.currentText() == "2 rows selected"
     choose(window.format, "jsonl")
     window.path.setText(str(tmp_path / "rows.jsonl"))
     assert run(people, window).startswith("2 of 2 rows")
@@ -239,3 +241,47 @@ def test_that_everything_has_a_name_for_the_screen_reader(people):
         for child in window.findChildren(QComboBox) + window.findChildren(QPushButton) + window.findChildren(QCheckBox):
             if child.isVisibleTo(window) and child.objectName().startswith(window.objectName()):
                 assert child.accessibleName(), child.objectName()
+
+
+def test_that_what_a_query_shows_and_what_is_selected_are_exported_without_running_it_again(people, tmp_path):
+    panel = people.query("select n, 'x' || n as t, null as z from generate_series(1, 2000) as n")
+    rows = panel.current_model().rows()
+    picked = Picked(rows, [(0, 2), (1_200, 1_900)], [2, 0])
+    window = export_query(people.frame, people.server, people.app.jobs, "select 1", rows, picked)
+    assert [window.source.itemText(at) for at in range(window.source.count())] == [
+        "The 702 rows selected, 2 columns",
+        "The 2,000 rows shown",
+        "All rows of the query, which is run again and can only read",
+    ]
+    window.path.setText(str(tmp_path / "selected.csv"))
+    assert run(people, window).startswith("702 of 702 rows")
+    lines = (tmp_path / "selected.csv").read_text().splitlines()
+    assert lines[:4] == ["z,n", ",1", ",2", ",1201"]
+    assert lines[-1] == ",1900"
+    window.source.setCurrentIndex(1)
+    window.path.setText(str(tmp_path / "shown.csv"))
+    assert run(people, window).startswith("2,000 of 2,000 rows")
+    window.path.setText(str(tmp_path / "again.csv"))
+    assert run(people, window).startswith("2,000 of 2,000 rows")  # they can be read as often as one likes
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "shown.csv").read_bytes()
+
+
+def test_that_rows_that_were_closed_are_not_exported_in_part(people, tmp_path):
+    panel = people.query("select generate_series(1, 5000) as n")
+    rows = panel.current_model().rows()
+    window = export_query(people.frame, people.server, people.app.jobs, "", rows)
+    target = tmp_path / "gone.csv"
+    target.write_text("before")
+    window.path.setText(str(target))
+    rows.close()
+    window._overwrite = True
+    said = run(people, window)
+    assert "is not here any more" in said
+    assert target.read_text() == "before"
+
+
+def test_that_an_incomplete_result_says_so_where_it_is_exported(people):
+    panel = people.query("select 10 / (n - 900) from generate_series(1, 1000) as n")
+    window = export_query(people.frame, people.server, people.app.jobs, "select 1", panel.current_model().rows())
+    assert window.source.itemText(0).startswith("All rows of the query")
+    assert window.source.itemText(1) == "The 899 rows shown, of a result that is incomplete"

@@ -18,10 +18,11 @@ from pgexplorer.models.result_model import ResultModel
 from pgexplorer.server import Server
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.condition_dialog import ConditionDialog
+from pgexplorer.ui.export_dialog import export_table
+from pgexplorer.ui.import_dialog import import_table
 from pgexplorer.ui.panel import Panel, show_failure
 from pgexplorer.ui.table_grid import TableGrid
 from pgexplorer.ui.table_reader import TableReader
-from pgexplorer.ui.transfer_dialog import export_table, import_table
 from pgexplorer.ui.widgets.chips import Chip, Chips
 from pgexplorer.ui.widgets.empty_state import EmptyState
 

@@ -85,6 +85,7 @@ class Grid(QTableView):
     sort_wanted = Signal(int, object, bool)
     # A column, its value (None for NULL), and how: "=", "<>", "is null" or "is not null".
     filter_wanted = Signal(int, object, str)
+    export_wanted = Signal()  # of what is selected: see `selected`
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -135,6 +136,7 @@ class Grid(QTableView):
                 self.freeze,
                 self.unfreeze,
                 lambda: self.frozen,
+                self.export_wanted.emit,
             ),
             (NullRole, CopyRole),
             self._frozen.head,
@@ -149,6 +151,19 @@ class Grid(QTableView):
     def offer_filtering(self, offered: bool) -> None:
         """Let the menu of the cells ask for filters: see `filter_wanted`."""
         self.menus.offers_filtering = offered
+
+    def offer_export(self, offered: bool) -> None:
+        """Let the menu of the cells ask for an export: see `export_wanted`."""
+        self.menus.offers_export = offered
+
+    def selected(self) -> tuple[list[tuple[int, int]], list[int]]:
+        """Return the rows in which a cell is selected, and the columns.
+
+        The rows as ranges of a first and the one behind the last; the columns, without those that are hidden, in the
+        order of the screen.
+        """
+        area = self._area()
+        return area.ranges(), area.columns
 
     def sorting(self) -> Sorting:
         """Return the columns by which the rows are said to be sorted, the weightiest first."""

@@ -139,6 +139,16 @@ class Area:
             for top, bottom, left, right in self.ranges
         )
 
+    def ranges(self) -> list[tuple[int, int]]:
+        """Return the rows in which something is selected, from above: of each range its first and the one behind."""
+        found: list[tuple[int, int]] = []
+        for top, bottom in sorted((top, bottom + 1) for top, bottom, _, _ in self._ranges):
+            if found and top <= found[-1][1]:
+                found[-1] = (found[-1][0], max(bottom, found[-1][1]))
+            else:
+                found.append((top, bottom))
+        return found
+
     def rows(self) -> Iterator[tuple[int, list[bool]]]:
         """Return each row's number and which of the columns are selected in it, from above."""
         edges = sorted({edge for top, bottom, _, _ in self.ranges for edge in (top, bottom + 1)})

@@ -26,6 +26,7 @@ class Offers:
     freeze: Callable[[int], object]
     unfreeze: Callable[[], object]
     frozen: Callable[[], int]  # how many columns stand still
+    export: Callable[[], object]
 
 
 _MOST_FILTERED = 1_000  # letters of a value that is taken into a filter
@@ -42,7 +43,7 @@ class GridMenu:
 
     def __init__(self, grid: QTableView, offers: Offers, roles: tuple[int, int], frozen: QHeaderView) -> None:
         """*roles* are those of NULL and of the whole value; *frozen* is the head of the columns that stand still."""
-        self.offers_sorting = self.offers_filtering = False
+        self.offers_sorting = self.offers_filtering = self.offers_export = False
         self._null, self._whole = roles
         self._grid = grid
         self._offers = offers
@@ -65,6 +66,8 @@ class GridMenu:
         formats.setEnabled(has_cell)
         for form in FORMATS:
             formats.addAction(form, partial(offers.copy, form))
+        if self.offers_export:
+            menu.addAction("Export…", offers.export).setEnabled(has_cell)
         if self.offers_filtering and has_cell:
             self._add_filters(menu, grid.currentIndex())
         if has_cell:
