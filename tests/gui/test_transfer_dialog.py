@@ -285,3 +285,40 @@ def test_that_an_incomplete_result_says_so_where_it_is_exported(people):
     window = export_query(people.frame, people.server, people.app.jobs, "select 1", panel.current_model().rows())
     assert window.source.itemText(0).startswith("All rows of the query")
     assert window.source.itemText(1) == "The 899 rows shown, of a result that is incomplete"
+
+
+def test_that_ctrl_e_in_a_query_offers_its_rows_its_selection_and_its_query(people, tmp_path):
+    panel = people.query("select 1 as a; select n, n * 2 as m from generate_series(1, 50) as n")
+    people.click("query.export")
+    window = dialog(people, ExportDialog)
+    assert window.source.itemText(0) == "The 50 rows shown"
+    window.source.setCurrentIndex(1)
+    window.path.setText(str(tmp_path / "again.csv"))
+    assert run(people, window).startswith("50 of 50 rows")
+    assert (tmp_path / "again.csv").read_text().splitlines()[-1] == "50,100"
+    window.close()
+    people.settle()
+    grid = panel.results.currentWidget()
+    grid.selectColumn(1)
+    entries = {action.text(): action for action in grid.menus.of_cells().actions()}
+    entries["Export…"].trigger()
+    window = dialog(people, ExportDialog)
+    assert window.source.currentText() == "The 50 rows selected, 1 column"
+    window.path.setText(str(tmp_path / "column.csv"))
+    assert run(people, window).startswith("50 of 50 rows")
+    assert (tmp_path / "column.csv").read_text().splitlines()[:2] == ["m", "2"]
+
+
+def test_that_a_query_that_was_not_run_is_exported_from_its_text(people, tmp_path):
+    panel = people.window.new_query()
+    panel.editor.setPlainText("select 'é' as a")
+    people.click("query.export")
+    window = dialog(people, ExportDialog)
+    assert window.source.count() == 1
+    window.path.setText(str(tmp_path / "unrun.csv"))
+    assert run(people, window).startswith("1 of 1 row")
+    assert (tmp_path / "unrun.csv").read_text() == "a\né\n"
+    window.close()
+    panel.editor.setPlainText(" ")
+    people.click("query.export")
+    assert "query" in panel.message.text().lower() or "nothing" in panel.message.text().lower()

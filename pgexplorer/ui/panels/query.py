@@ -21,13 +21,14 @@ from typing_extensions import override
 
 from pgexplorer.db.errors import RefusedSql
 from pgexplorer.db.query import ROW_LIMIT, Done, Failed, Kept, News, Notices, Query, Result, RolledBack, Started
-from pgexplorer.db.rows import Rows, State
+from pgexplorer.db.rows import Picked, Rows, State
 from pgexplorer.db.values import human_bytes, human_count
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.models.result_model import ResultModel
 from pgexplorer.server import Server
 from pgexplorer.ui import theme
 from pgexplorer.ui.actions import Action, button
+from pgexplorer.ui.export_dialog import export_query
 from pgexplorer.ui.panel import Panel, show_failure
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.empty_state import EmptyState
@@ -57,6 +58,7 @@ class QueryPanel(Panel):
         self._started: Started | None = None  # the statement that ran last
         self._offset = 0  # where the text of the run begins in the editor's
         self._models: dict[int, ResultModel] = {}
+        self._sent: dict[int, str] = {}  # the statement of each result
         self._rows: list[Rows] = []  # of the results shown, to be closed with them
         self._row_limit = ROW_LIMIT  # of the last run
         self._spare: Grid | None = None  # made while the server works
@@ -83,6 +85,7 @@ class QueryPanel(Panel):
             [
                 Action("query.run", "Run", self.run, "Ctrl+Return; Ctrl+Enter; F5", "play", "Run selection, or all"),
                 Action("query.cancel", "Cancel", self.cancel, "Ctrl+.", "stop", "Cancel what runs"),
+                Action("query.export", "Export…", self.export, "Ctrl+E", "download", "Write the result to a file"),
             ]
         )
         self.action("query.cancel").setEnabled(False)
@@ -104,6 +107,7 @@ class QueryPanel(Panel):
         bar.setSpacing(8)
         bar.addWidget(button(self.action("query.run"), "query.run", style="primary"))
         bar.addWidget(button(self.action("query.cancel"), "query.cancel"))
+        bar.addWidget(button(self.action("query.export"), "query.export"))
         bar.addWidget(self.limit)
         bar.addWidget(self._state)
         bar.addStretch(1)
@@ -144,15 +148,20 @@ class QueryPanel(Panel):
         """Run the selection, or the whole text."""
         if self._job is not None:
             return
+        text, start = self._to_run()
+        self._unmark()
+        self._clear_message()
+        self._start(text, start, self.limit.value())
+
+    def _to_run(self) -> tuple[str, int]:
+        """Return what is selected, or the whole text, and where it begins."""
         cursor = self.editor.textCursor()
         # QTextCursor.selectedText has U+2029 for line breaks; the document's own text is sent as typed.
         start = _code_points(self.editor.toPlainText(), cursor.selectionStart()) if cursor.hasSelection() else 0
         text = self.editor.toPlainText()
         if cursor.hasSelection():
             text = text[start : _code_points(text, cursor.selectionEnd())]
-        self._unmark()
-        self._clear_message()
-        self._start(text, start, self.limit.value())
+        return text, start
 
     def _start(self, text: str, offset: int, row_limit: int) -> None:
         if self._server.in_use is None:
@@ -172,6 +181,25 @@ class QueryPanel(Panel):
         job = self._job = self._jobs.start(
             query.run, name=self.name, yielded=self._hear, failed=self._failed, ended=ended
         )
+
+    def export(self) -> None:
+        """Write the result that is shown to a file: its rows, the selected ones, or all of its query run again.
+
+        Without a result, what Run would run.
+        """
+        grid, model = self.results.currentWidget(), self.current_model()
+        if not isinstance(grid, Grid) or model is None:
+            text = self._to_run()[0]
+            if text.strip():
+                export_query(self, self._server, self._jobs, text)
+            else:
+                self._tell("info", "There is nothing to export", "", "Run a query, or write one.")
+            return
+        index = next((index for index, each in self._models.items() if each is model), -1)
+        ranges, columns = grid.selected()
+        several = len(columns) * sum(end - begin for begin, end in ranges) > 1
+        selected = Picked(model.rows(), ranges, columns) if several else None
+        export_query(self, self._server, self._jobs, self._sent.get(index, ""), model.rows(), selected)
 
     def cancel(self) -> None:
         """End what runs: cancel, then terminate, then abandon. The button stays usable all the while."""
@@ -211,6 +239,7 @@ class QueryPanel(Panel):
         match news:
             case Started():
                 self._started = news
+                self._sent[news.index] = news.statement.text
                 count = f"statement {news.index + 1} of {news.of} " if news.of > 1 else ""
                 self._state.setText(f"Running {count}on backend {news.pid}…")
             case Result():
@@ -247,6 +276,8 @@ class QueryPanel(Panel):
         self._rows.append(news.rows)
         grid = self._take_grid()
         grid.setAccessibleName(f"Result {news.index + 1}")
+        grid.offer_export(True)
+        grid.export_wanted.connect(self.export)
         model = self._models[news.index] = ResultModel(grid)
         model.show(news.rows)
         grid.setModel(model)
@@ -367,6 +398,7 @@ class QueryPanel(Panel):
 
     def _clear_results(self) -> None:
         self._models.clear()
+        self._sent.clear()
         self._said.clear()
         self._dropped = 0
         while self.results.count():
