@@ -352,7 +352,7 @@ class Query:
     def _opened(self, conn: connection, rows: cursor) -> Spool:
         columns = self._client.columns(rows)
         if has_none(conn):
-            columns = tuple(Column(recoded(each.name), each.type_name, each.type_oid) for each in columns)
+            columns = tuple(Column(recoded(each.name), recoded(each.type_name), each.type_oid) for each in columns)
         return Spool(columns, row_limit=self._row_limit, byte_limit=self._byte_limit)
 
     def _tell(self, index: int, spool: Spool) -> Result:

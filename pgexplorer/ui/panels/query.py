@@ -107,7 +107,7 @@ class QueryPanel(Panel):
         bar.setSpacing(8)
         bar.addWidget(button(self.action("query.run"), "query.run", style="primary"))
         bar.addWidget(button(self.action("query.cancel"), "query.cancel"))
-        bar.addWidget(button(self.action("query.export"), "query.export"))
+        bar.addWidget(button(self.action("query.export"), "query.export", style="icon_only", text=""))
         bar.addWidget(self.limit)
         bar.addWidget(self._state)
         bar.addStretch(1)

@@ -341,3 +341,18 @@ def test_that_a_latin1_database_shows_every_row_and_refuses_what_it_cannot_hold(
     assert isinstance(failed, Failed)
     assert "'€' cannot be sent" in failed.error.title
     assert failed.error.position == text.index("€")
+
+
+def test_that_names_of_bytes_that_are_no_text_are_shown_and_their_rows_too(open_pool, profile, database):
+    run, _ = in_database(open_pool, profile, database("SQL_ASCII"))
+    made = "DO $$ BEGIN EXECUTE format('CREATE TABLE t (%I int, %I text)', chr(233) || 'x', 'y' || chr(255)); END $$;"
+    made += "DO $$ BEGIN EXECUTE format('CREATE TYPE %I AS ENUM (%L)', chr(232) || 'kind', chr(234)); END $$;"
+    made += "DO $$ BEGIN EXECUTE format('ALTER TABLE t ADD COLUMN k %I', chr(232) || 'kind'); END $$;"
+    news = run(f"{made} INSERT INTO t VALUES (1, chr(254), NULL); SELECT * FROM t; EXPLAIN SELECT * FROM t")
+    assert not [each for each in news if isinstance(each, Failed)]
+    rows = results(news)[4]
+    assert [column.name for column in rows.columns] == ["\\xe9x", "y\\xff", "k"]
+    assert rows.columns[2].type_name == '"\\xe8kind"'
+    assert all_rows(rows)[0][:2] == ("1", "\\xfe")
+    returned = run("INSERT INTO t VALUES (2, NULL, NULL) RETURNING *")
+    assert [column.name for column in results(returned)[0].columns] == ["\\xe9x", "y\\xff", "k"]
