@@ -137,6 +137,7 @@ def test_that_cells_are_copied_whole_from_anywhere(connected):
     where = QItemSelection(model.index(2_998, 0), model.index(2_999, 1))
     grid.selectionModel().select(where, QItemSelectionModel.SelectionFlag.ClearAndSelect)
     assert grid.copy_selection()
+    assert panel.status == "copied 4 cells"
     assert QGuiApplication.clipboard().text() == "2999\t\n3000\t" + "é" * 1500
     assert text(model, 2_999, 1) == "é" * 1000 + "… (2.93 kB)"
 
@@ -196,11 +197,31 @@ def test_that_a_huge_cell_is_shown_in_part_saved_whole_and_not_copied(connected,
     monkeypatch.setattr(grid_copy, "MOST_OF_A_CELL", 10_000_000)
     with connected.qtbot.waitSignal(grid.copy_refused):
         grid.copy_selection()
+    assert "Not copied" in panel.message.text()
+    assert "Export…" in buttons(panel)
     viewer.save(tmp_path / "again.txt")
     panel.current_model().rows().close()
     connected.until(lambda: not viewer.is_busy)
     assert "Not saved: " in viewer.findChild(QLabel, "cell.said").text()
     assert not (tmp_path / "again.txt").exists()
+
+
+def test_that_text_is_found_in_all_of_a_long_cell_and_a_huge_one_is_told(connected):
+    huge = "repeat('x', 1500000) || 'needle'"
+    connected.query(f"select n, case n when 700 then repeat('y', 5000) || 'Needle' when 3 then {huge} end "
+                    "from generate_series(1, 1000) as n")  # fmt: skip
+    grid = connected.find("query.grid")
+    grid.open_find()
+    bar = grid.find_bar
+    bar.text.setText("needle")
+    for step, said in ((bar.next, "row 700"), (bar.next, "row 700"), (bar.previous, "row 700")):
+        step()
+        connected.until(lambda: not bar.is_looking)
+        assert bar.said.text() == said
+    bar.text.setText("no such")
+    bar.next()
+    connected.until(lambda: not bar.is_looking)
+    assert bar.said.text() == "not found; 1 huge cell was looked through in part"
 
 
 def test_that_a_disk_that_fills_up_cuts_the_result_in_the_open(connected, small_disk):

@@ -278,6 +278,8 @@ class QueryPanel(Panel):
         grid.setAccessibleName(f"Result {news.index + 1}")
         grid.offer_export(True)
         grid.export_wanted.connect(self.export)
+        grid.copied.connect(self._tell_copied)
+        grid.copy_refused.connect(self._tell_refused)
         model = self._models[news.index] = ResultModel(grid)
         model.show(news.rows)
         grid.setModel(model)
@@ -285,6 +287,14 @@ class QueryPanel(Panel):
         self.results.setCurrentWidget(grid)
         self._below.setCurrentWidget(self.results)
         grid.fit_columns()
+
+    def _tell_copied(self, cells: int) -> None:
+        self._say(f"copied {cells:,} cell{'' if cells == 1 else 's'}")
+
+    def _tell_refused(self, cells: int) -> None:
+        hint = "Export it: that has no limit, and takes what is selected."
+        title = f"Not copied ({cells:,} cells): this is too large for a clipboard, or not here any more."
+        self._tell("warning", title, "", hint, [("Export…", self.export)])
 
     def _make_grid(self) -> None:
         """Make the next result's grid before its rows come: making and dressing one takes some milliseconds."""

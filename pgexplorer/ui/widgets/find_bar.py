@@ -1,7 +1,7 @@
 """Finding text in a table of any size: in slices, from the current cell onwards, stopped by Escape."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import cast
 
@@ -11,9 +11,12 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButto
 from typing_extensions import override
 
 from pgexplorer.ui import icons, theme
+from pgexplorer.ui.widgets.grid_paint import CopyRole, Line, lines_of
 
 _SLICE = 0.006  # seconds of work between two turns of the event loop
-_BETWEEN_LOOKS = 200  # cells
+_ROWS = 128  # that are taken at once
+_MOST_OF_A_CELL = 1 << 20  # bytes: of a larger one the beginning alone is looked through
+_WHOLE = {str, type(None)}  # a cell of another type is the beginning of a long one
 
 
 class FindBar(QFrame):
@@ -25,9 +28,11 @@ class FindBar(QFrame):
     def __init__(self, view: QTableView) -> None:
         super().__init__(view)
         self._view = view
-        self._cells: Iterator[tuple[int, int]] = iter(())
-        self._wanted = ""
-        self._looked = 0
+        self._cells: Iterator[tuple[int, int] | None] = iter(())
+        self._looked = self._partly = 0
+        self._model: QAbstractItemModel | None = None  # that is looked through
+        self._first = 0
+        self._lines: Sequence[Line | None] = []  # the rows that are at hand, from the first on
         self.setObjectName("find")
         self.setProperty("surface", True)
         self.setFrameShape(QFrame.Shape.StyledPanel)
@@ -128,45 +133,84 @@ class FindBar(QFrame):
             self._timer.stop()
             self._say("" if not wanted else "nothing to look through")
             return
-        self._wanted, self._looked = wanted, 0
-        self._cells = self._order(model, step)
+        self._looked = self._partly = 0
+        self._model = model
+        self._cells = self._hits(model, wanted, step)
         self._say("looking…")
         self._timer.start()
 
-    def _order(self, model: QAbstractItemModel, step: int) -> Iterator[tuple[int, int]]:
-        """Return the cells in the order in which they are looked at: by the columns in sight, as on the screen."""
+    def _hits(self, model: QAbstractItemModel, wanted: str, step: int) -> Iterator[tuple[int, int] | None]:
+        """Yield a cell that holds *wanted*, and None after each row that holds none.
+
+        By the columns in sight, as on the screen: the rest of the current row, all others, and then its beginning.
+        """
         head = self._view.horizontalHeader()
         columns = [head.logicalIndex(at) for at in range(head.count())]
         columns = [column for column in columns if not head.isSectionHidden(column)]
-        across, rows = len(columns), model.rowCount()
+        if not columns:
+            return
+        row, at, count = 0, -1 if step > 0 else 0, model.rowCount()
         current = self._view.currentIndex()
-        place = -1 if step > 0 else 0
         if current.isValid() and current.column() in columns:
-            place = current.row() * across + columns.index(current.column())
-        total = across * rows
-        for ahead in range(1, total + 1):
-            row, at = divmod((place + step * ahead) % total, across)
-            yield row, columns[at]
+            row, at = current.row(), columns.index(current.column())
+        ahead, behind = (columns[at + 1 :], columns[: at + 1]) if step > 0 else (columns[:at], columns[at:])
+        if step < 0:
+            ahead, behind, columns = ahead[::-1], behind[::-1], columns[::-1]
+        for number in range(count + 1):
+            each = (row + step * number) % count
+            part = ahead if not number else behind if number == count else columns
+            column = self._in_row(model, each, part, wanted, step)
+            yield None if column is None else (each, column)
+
+    def _in_row(
+        self, model: QAbstractItemModel, row: int, columns: Sequence[int], wanted: str, step: int
+    ) -> int | None:
+        """Return the first of *columns* whose cell in *row* holds *wanted*."""
+        self._looked += len(columns)
+        if not columns or row >= model.rowCount():  # the result may have changed meanwhile
+            return None
+        if not 0 <= row - self._first < len(self._lines):
+            self._first = row if step > 0 else max(0, row - _ROWS + 1)
+            count = min(_ROWS if step > 0 else row + 1 - self._first, model.rowCount() - self._first)
+            self._lines = lines_of(model, self._first, count, columns)
+        line = self._lines[row - self._first]
+        if line is None or len(line) <= max(columns):
+            return None
+        texts = ["NULL" if line[column] is None else str(line[column]) for column in columns]
+        if wanted in "\0".join(texts).casefold():
+            return next(
+                (column for column, text in zip(columns, texts, strict=True) if wanted in text.casefold()), None
+            )
+        for column in columns:
+            if type(line[column]) not in _WHOLE and self._in_rest(model, row, column, wanted):
+                return column
+        return None
+
+    def _in_rest(self, model: QAbstractItemModel, row: int, column: int, wanted: str) -> bool:
+        """Look through all of a long cell, of which the line has the beginning."""
+        cell = self._lines[row - self._first]
+        if cell is None or int(getattr(cell[column], "size", 0)) > _MOST_OF_A_CELL:
+            self._partly += 1
+            return False
+        return wanted in str(model.data(model.index(row, column), CopyRole)).casefold()
 
     def _go_on(self) -> None:
         model = cast("QAbstractItemModel | None", self._view.model())
-        if model is None:
+        if model is None or model is not self._model:
             self.stop()
             return
-        rows, columns = model.rowCount(), model.columnCount()
+        self._lines = []  # they may be others by now
         end = time.perf_counter() + _SLICE
-        for row, column in self._cells:
-            self._looked += 1
-            if row < rows and column < columns:  # the result may have changed meanwhile
-                value = model.data(model.index(row, column), Qt.ItemDataRole.DisplayRole)
-                if value is not None and self._wanted in str(value).casefold():
-                    self._found(model.index(row, column))
-                    return
-            if not self._looked % _BETWEEN_LOOKS and time.perf_counter() > end:
+        for found in self._cells:
+            if found is not None:
+                self._found(model.index(*found))
+                return
+            if time.perf_counter() > end:
                 self._say(f"{self._looked:,} cells…")
                 return
         self._timer.stop()
-        self._say("not found")
+        count = f"{self._partly:,} huge cell{' was' if self._partly == 1 else 's were'}"
+        self._say(f"not found; {count} looked through in part" if self._partly else "not found")
 
     def _found(self, index: QModelIndex) -> None:
         self._timer.stop()

@@ -161,7 +161,7 @@ class Area:
 
 
 class _TooLarge(Exception):
-    """This is too much for a clipboard."""
+    """This is too much for a clipboard, or not here."""
 
 
 class Copying(QObject):
@@ -228,6 +228,8 @@ class Copying(QObject):
                 first = row
                 lines = lines_of(self._model, row, min(_ROWS_AT_ONCE, self._model.rowCount() - row), columns)
             line = lines[row - first] if at_once else None
+            if at_once and line is None:
+                raise _TooLarge  # it is not here, and nothing is made up for it
             yield [
                 "" if not is_chosen else self._cell(row, column) if line is None else self._whole_of(line, row, column)
                 for column, is_chosen in zip(columns, chosen, strict=True)

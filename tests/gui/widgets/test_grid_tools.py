@@ -76,7 +76,7 @@ def test_that_a_result_that_goes_away_ends_the_search(grid, qtbot):
     grid.find_bar.next()
     grid.setModel(Values([("1",)], ("a",)))
     qtbot.waitUntil(lambda: not grid.find_bar.is_looking)
-    assert grid.find_bar.said.text() == "not found"
+    assert grid.find_bar.said.text() == "stopped"
 
 
 def test_that_the_keys_open_the_bar_the_value_and_the_row(grid, qtbot, monkeypatch):
