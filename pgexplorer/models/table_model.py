@@ -45,6 +45,11 @@ class TableModel(ResultModel):
         return not isinstance(self._cell(row, column), Missing | Clipped)
 
     @override
+    def lines(self, first: int, count: int) -> list[Row | None]:
+        lines = super().lines(first, count)
+        return [None if line and isinstance(line[0], Missing) else line for line in lines]
+
+    @override
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation == Qt.Orientation.Vertical and role == Qt.ItemDataRole.DisplayRole:
             number = self.stretch.number(section) + 1

@@ -221,7 +221,7 @@ def test_that_text_is_found_in_all_of_a_long_cell_and_a_huge_one_is_told(connect
     bar.text.setText("no such")
     bar.next()
     connected.until(lambda: not bar.is_looking)
-    assert bar.said.text() == "not found; 1 huge cell was looked through in part"
+    assert bar.said.text() == "not found; 1 long cell was looked through in part"
 
 
 def test_that_a_disk_that_fills_up_cuts_the_result_in_the_open(connected, small_disk):

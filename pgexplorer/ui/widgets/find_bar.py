@@ -29,7 +29,7 @@ class FindBar(QFrame):
         super().__init__(view)
         self._view = view
         self._cells: Iterator[tuple[int, int] | None] = iter(())
-        self._looked = self._partly = 0
+        self._looked = self._partly = self._away = 0
         self._model: QAbstractItemModel | None = None  # that is looked through
         self._first = 0
         self._lines: Sequence[Line | None] = []  # the rows that are at hand, from the first on
@@ -133,7 +133,7 @@ class FindBar(QFrame):
             self._timer.stop()
             self._say("" if not wanted else "nothing to look through")
             return
-        self._looked = self._partly = 0
+        self._looked = self._partly = self._away = 0
         self._model = model
         self._cells = self._hits(model, wanted, step)
         self._say("looking…")
@@ -174,7 +174,10 @@ class FindBar(QFrame):
             count = min(_ROWS if step > 0 else row + 1 - self._first, model.rowCount() - self._first)
             self._lines = lines_of(model, self._first, count, columns)
         line = self._lines[row - self._first]
-        if line is None or len(line) <= max(columns):
+        if line is None:
+            self._away += 1
+            return None
+        if len(line) <= max(columns):
             return None
         texts = ["NULL" if line[column] is None else str(line[column]) for column in columns]
         if wanted in "\0".join(texts).casefold():
@@ -188,11 +191,14 @@ class FindBar(QFrame):
 
     def _in_rest(self, model: QAbstractItemModel, row: int, column: int, wanted: str) -> bool:
         """Look through all of a long cell, of which the line has the beginning."""
-        cell = self._lines[row - self._first]
-        if cell is None or int(getattr(cell[column], "size", 0)) > _MOST_OF_A_CELL:
+        line = self._lines[row - self._first]
+        cell = None if line is None else line[column]
+        if cell is None or int(getattr(cell, "size", 0)) > _MOST_OF_A_CELL:
             self._partly += 1
             return False
-        return wanted in str(model.data(model.index(row, column), CopyRole)).casefold()
+        whole = str(model.data(model.index(row, column), CopyRole))
+        self._partly += len(whole) <= len(cell)  # the rest is not to be had
+        return wanted in whole.casefold()
 
     def _go_on(self) -> None:
         model = cast("QAbstractItemModel | None", self._view.model())
@@ -209,8 +215,12 @@ class FindBar(QFrame):
                 self._say(f"{self._looked:,} cells…")
                 return
         self._timer.stop()
-        count = f"{self._partly:,} huge cell{' was' if self._partly == 1 else 's were'}"
-        self._say(f"not found; {count} looked through in part" if self._partly else "not found")
+        said = ["not found"]
+        if self._partly:
+            said.append(f"{self._partly:,} long cell{' was' if self._partly == 1 else 's were'} looked through in part")
+        if self._away:
+            said.append(f"{self._away:,} row{' is' if self._away == 1 else 's are'} not here")
+        self._say("; ".join(said))
 
     def _found(self, index: QModelIndex) -> None:
         self._timer.stop()

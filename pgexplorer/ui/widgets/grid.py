@@ -163,7 +163,7 @@ class Grid(QTableView):
         order of the screen.
         """
         area = self._area()
-        return area.ranges(), area.columns
+        return area.row_ranges(), area.columns
 
     def sorting(self) -> Sorting:
         """Return the columns by which the rows are said to be sorted, the weightiest first."""

@@ -139,10 +139,10 @@ class Area:
             for top, bottom, left, right in self.ranges
         )
 
-    def ranges(self) -> list[tuple[int, int]]:
+    def row_ranges(self) -> list[tuple[int, int]]:
         """Return the rows in which something is selected, from above: of each range its first and the one behind."""
         found: list[tuple[int, int]] = []
-        for top, bottom in sorted((top, bottom + 1) for top, bottom, _, _ in self._ranges):
+        for top, bottom in sorted((top, bottom + 1) for top, bottom, _, _ in self.ranges):
             if found and top <= found[-1][1]:
                 found[-1] = (found[-1][0], max(bottom, found[-1][1]))
             else:

@@ -127,3 +127,23 @@ def test_that_a_column_is_fitted_to_the_values_in_view(grid):
     grid.scrollTo(grid.model().index(15_000, 0))
     entries(grid.menus.of_column(1))["Fit to its values"].trigger()
     assert grid.columnWidth(1) > narrow * 2
+
+
+def test_that_rows_that_are_not_here_are_told_by_a_search_and_never_copied(grid, qtbot):
+    class Away(Values):
+        def lines(self, first, count):
+            return [None if row >= 10 else self.rows[row] for row in range(first, first + count)]
+
+    model = Away([(str(n), f"Name {n}") for n in range(30)], ("id\nbigint", "name\ntext"))
+    model.setParent(grid)
+    grid.setModel(model)
+    assert find(grid, qtbot, "name 9")[0] == "row 10"
+    assert find(grid, qtbot, "name 25")[0] == "not found; 20 rows are not here"
+    QGuiApplication.clipboard().setText("before")
+    grid.selectAll()
+    with qtbot.waitSignal(grid.copy_refused):
+        grid.copy_selection()
+    assert QGuiApplication.clipboard().text() == "before"
+    grid.setCurrentIndex(model.index(20, 0))
+    grid.view_current()
+    assert grid.findChildren(CellViewer) == []
