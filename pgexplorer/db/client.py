@@ -1,6 +1,7 @@
 """The careful client: check out, make sure it lives, run, clean up, give back."""
 
 import contextlib
+import weakref
 from collections.abc import Generator
 
 import psycopg2
@@ -17,6 +18,7 @@ class Client:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
+        self._retired: weakref.WeakSet[connection] = weakref.WeakSet()
         self._type_names: dict[int, str] = {}  # by oid; a race writes the same name twice
         self._is_iso: bool | None = None  # whether sessions begin with ISO dates; None: not known yet
 
@@ -64,7 +66,11 @@ class Client:
         except psycopg2.Error:
             self.pool.putconn(conn, close=True)
         else:
-            self.pool.putconn(conn, close=bool(conn.closed))
+            self.pool.putconn(conn, close=bool(conn.closed) or conn in self._retired)
+
+    def retire(self, conn: connection) -> None:
+        """Have *conn* thrown away when it is checked in next."""
+        self._retired.add(conn)
 
     def columns(self, cursor: cursor) -> tuple[Column, ...]:
         """Return the columns of what *cursor* has just read. One round trip where a type is new to this client."""

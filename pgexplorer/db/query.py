@@ -33,6 +33,7 @@ _OFTEN, _SELDOM = 0.25, 0.5  # seconds between two pieces of news that a result 
 _SMALL_PAGE, _PAGE = 20, 200  # rows made at once out of what the driver holds
 _PAGE_CHARACTERS = 500_000  # fewer where they are wide: making them must not hold the interpreter for long
 _DRIVER_LIMIT = 1 << 30  # bytes that the driver may take for a result that it keeps whole
+_DRIVER_KEEPS = 64 << 20  # bytes of one row: the driver's buffer grows by a larger one, and never shrinks again
 _WATCH = 0.1  # seconds between two looks at that
 _MOST_NOTICES = 200
 _CURSOR = "pgexplorer_rows"
@@ -157,6 +158,7 @@ class Query:
         self._sent_before = 0  # characters that stand before the user's own in what was sent last
         self._spool: Spool | None = None  # of the statement that runs
         self._told = False  # whether somebody else owns it
+        self._largest = 0  # bytes of the largest row that was copied, where that is large
         self._ended_by = ""  # why the program itself ended the statement that runs
 
     def run(self) -> Iterator[News]:
@@ -182,6 +184,8 @@ class Query:
                     self._running.finish()
                     conn.notices = []
                 left_open = not conn.closed and conn.info.transaction_status in _OPEN
+            if self._largest > _DRIVER_KEEPS:
+                self._client.retire(conn)
         if isinstance(self._client, Session):
             if (pin := self._client.pin) is not None:
                 yield Kept(pin)
@@ -293,6 +297,7 @@ class Query:
             try:
                 first = yield from self._streamed(copy, index, spool, began)
             finally:
+                self._largest = max(self._largest, spool.largest)
                 if not copy.ended.is_set():
                     spool.stop("It was left before its end.")
                     self._let_go(conn, running, copy)

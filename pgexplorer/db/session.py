@@ -182,6 +182,10 @@ class Session:
         """What is kept, and why; None while the tab holds no connection between runs. Costs nothing."""
         return self._pin
 
+    def retire(self, conn: connection) -> None:
+        """Have *conn* thrown away when nothing of the tab is in it any more."""
+        self._client.retire(conn)
+
     def columns(self, cursor: cursor) -> tuple[Column, ...]:
         """Return the columns of what *cursor* has just read."""
         return self._client.columns(cursor)

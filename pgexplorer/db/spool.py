@@ -74,6 +74,11 @@ class Spool:
         return self._store.seen[0]
 
     @property
+    def largest(self) -> int:
+        """How many bytes the largest row takes at least; 0 where none is larger than what is written at once."""
+        return self._store.largest
+
+    @property
     def state(self) -> State:
         """Whether all rows are here."""
         return self._state
@@ -144,6 +149,7 @@ class _Store:
     def __init__(self, folder: Path, row_limit: int, byte_limit: int, reserve: int) -> None:
         self.row_limit = row_limit
         self.seen = (0, 0)  # bytes written, rows ended in them: one assignment, read without a lock
+        self.largest = 0
         self.stopped = ""
         self.is_closed = False
         self.reading = threading.Lock()
@@ -165,6 +171,8 @@ class _Store:
                 return len(data)
             if self.stopped:
                 raise Stopped(self.stopped)
+            if len(data) > _BUFFER:  # a row by itself: smaller ones are gathered
+                self.largest = max(self.largest, len(data))
             for start in range(0, len(data), _SLICE):
                 self._write(bytes(data[start : start + _SLICE]))
             self._check()

@@ -192,6 +192,18 @@ def test_that_a_byte_limit_is_said(run_all):
     assert 1000 < results(news)[0].known < 3000
 
 
+@pytest.mark.parametrize("size", [900_000, 1_100_000])
+def test_that_a_connection_whose_buffer_has_grown_by_a_huge_row_is_not_used_again(query, client, monkeypatch, size):
+    monkeypatch.setattr(module, "_DRIVER_KEEPS", 1_000_000)
+    asked = "SELECT pg_backend_pid()"
+    [(before,)] = all_rows(results(query(asked).run())[0])
+    news = list(query(f"SELECT repeat('x', {size}); {asked}").run())
+    assert all_rows(results(news)[1]) == [(before,)]  # not before the text is at its end
+    [(after,)] = all_rows(results(query(asked).run())[0])
+    assert (after == before) == (size < 1_000_000)
+    assert client.pool.stats().used == 0
+
+
 def test_that_a_result_of_a_plain_statement_is_bounded_in_memory(run_all, monkeypatch, own_schema, do):
     monkeypatch.setattr(module, "_DRIVER_LIMIT", 16 << 20)
     monkeypatch.setattr(module, "_WATCH", 0.002)
