@@ -6,6 +6,7 @@ import psycopg2
 import pytest
 
 from fix_facts import until
+from pgexplorer.db import query as query_module
 from pgexplorer.db.client import Client
 from pgexplorer.db.query import Done, Failed, Kept, Query
 from pgexplorer.db.session import Kind, Session, SessionLost
@@ -224,3 +225,13 @@ def test_that_two_sessions_do_not_block_each_other_and_a_third_is_told_who_holds
     run("SELECT 1")
     other.release()
     list(Query(third, "SELECT 1", "SQL 3", side=side).run())
+
+
+def test_that_a_kept_connection_whose_buffer_has_grown_goes_when_it_is_given_back(session, run, monkeypatch):
+    monkeypatch.setattr(query_module, "_DRIVER_KEEPS", 1_000_000)
+    run("CREATE TEMP TABLE scratch (a int)")
+    pid = session.pin.pid
+    run("SELECT repeat('x', 2000000)")
+    assert session.pin.pid == pid  # what is in it is worth more than the memory
+    assert session.release()
+    assert pid not in {slot.pid for slot in session.pool.slots()}
