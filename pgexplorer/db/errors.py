@@ -62,7 +62,11 @@ class ServerError:
 
 
 class RefusedSql(Exception):
-    """SQL that is not sent, with the reason in words."""
+    """SQL that is not sent, with the reason in words, and where in the text that the user wrote it lies."""
+
+    def __init__(self, words: str, position: int | None = None) -> None:
+        super().__init__(words)
+        self.position = position  # 0-based, in characters
 
 
 def describe(error: BaseException, *, lost: bool = False, sent_before: int = 0) -> ServerError:

@@ -1,6 +1,7 @@
 """SQL in, results of any size out: a text's statements run one after the other on one connection of the pool."""
 
 import contextlib
+import io
 import os
 import sys
 import threading
@@ -171,10 +172,12 @@ class Query:
         if "\0" in self._sql:
             line = self._sql.count("\n", 0, self._sql.index("\0")) + 1
             raise RefusedSql(f"Line {line} holds a NUL character, at which the server would cut the statement.")
-        statements = split(self._sql)
+        statements = self._cut()
         if not statements:
             raise RefusedSql("There is nothing to run: the text holds no statement.")
         with self._client.lend(self._holder, discard=True) as conn:
+            if conn.info.parameter_status("standard_conforming_strings") == "off":
+                statements = self._cut(conforming=False)
             self._running = Running(conn)
             conn.notices = self._notices  # type: ignore[assignment]  # psycopg2 asks for append() alone
             with every_byte(conn):
@@ -197,6 +200,25 @@ class Query:
         self._stopped = True
         if self._running is not None:
             yield from self._running.stop(self._side)
+
+    def _cut(self, *, conforming: bool = True) -> list[Statement]:
+        """Cut the text, and refuse it whole when one of its statements cannot be sent."""
+        statements = split(self._sql, conforming=conforming)
+        for statement in statements:
+            words = statement.refusal
+            if statement.copies == "out":
+                words = (
+                    "COPY … TO STDOUT sends its rows to a program's own output, and a window has none. "
+                    "Run the SELECT alone, or export the table to a file."
+                )
+            elif statement.copies == "in" and statement.copy_data is None:
+                words = (
+                    "COPY … FROM STDIN takes its data from the lines below it, up to a line \\., and there is none. "
+                    "Write the data there, or import a file."
+                )
+            if words:
+                raise RefusedSql(words, statement.start + self._offset)
+        return statements
 
     def _all(self, conn: connection, statements: list[Statement]) -> Iterator[News]:
         for index, statement in enumerate(statements):
@@ -230,7 +252,9 @@ class Query:
         self._spool, self._told, self._ended_by = None, False, ""
         try:
             with self._client.pool.running(conn, statement.text), raw_cursor(conn) as rows:
-                if statement.pages:
+                if statement.copy_data is not None:
+                    yield from self._loaded(conn, rows, running, index, statement, began)
+                elif statement.pages:
                     yield from self._copied(conn, rows, running, index, statement, began)
                 else:
                     yield from self._plain(conn, rows, running, index, statement, began)
@@ -276,6 +300,18 @@ class Query:
         complete = not spool.why
         status = rows.statusmessage or ""
         yield Done(index, status, spool.known, True, complete, first or took, took, spool.why)
+
+    def _loaded(
+        self, conn: connection, rows: cursor, running: Running, index: int, statement: Statement, began: float
+    ) -> Iterator[News]:
+        """Run a COPY … FROM STDIN with the data that stands below it."""
+        self._sent_before = len(running.tag)
+        data = _sent(conn, statement.copy_data or "")
+        file = io.StringIO(data) if isinstance(data, str) else io.BytesIO(data)
+        with _printing.refused():
+            rows.copy_expert(_sent(conn, running.tag + statement.text), file)  # type: ignore[arg-type]
+        took = time.perf_counter() - began
+        yield Done(index, f"COPY {rows.rowcount}", rows.rowcount, False, True, took, took)
 
     def _copied(
         self, conn: connection, rows: cursor, running: Running, index: int, statement: Statement, began: float

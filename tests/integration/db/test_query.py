@@ -164,18 +164,6 @@ def test_that_an_empty_text_is_refused_in_words(query, text):
         list(query(text).run())
 
 
-@pytest.mark.parametrize("copy", ["COPY (SELECT 1) TO STDOUT", "COPY t FROM STDIN", "COPY t TO STDOUT"])
-def test_that_copy_through_the_program_is_refused_in_plain_words(query, client, own_schema, do, copy):
-    do(f"CREATE TABLE {own_schema}.t (a int)")
-    news = list(query(f"SET search_path = {own_schema}; {copy}; SELECT 1").run())
-    failed = only(Failed, news)
-    assert failed.index == 1
-    assert "needs a file" in failed.error.title
-    assert client.pool.stats().used == 0
-    with client.lend("next") as conn, conn.cursor() as cursor:
-        cursor.execute("SELECT 1")
-
-
 def test_that_a_full_pool_is_said_as_psycopg2_says_it(query, client):
     taken = [client.pool.getconn(holder="by hand") for _ in range(2)]
     with pytest.raises(PoolError, match="connection pool exhausted"):
@@ -386,3 +374,51 @@ def test_that_a_password_in_an_error_of_connecting_is_not_repeated(profile):
     with pytest.raises(psycopg2.OperationalError) as caught:
         connect_side(replace(profile, password=canary))
     assert canary not in repr(describe(caught.value))
+
+
+def test_that_copy_from_stdin_takes_the_lines_below_it(query, do, own_schema):
+    text = f"""create table {own_schema}.c (a int, b text);
+copy {own_schema}.c from stdin;
+1\té;'😀
+2\t\\N
+\\.
+copy {own_schema}.c (b) from stdin with (format csv);
+"x; -- y"
+\\.
+select count(*) from {own_schema}.c"""
+    news = list(query(text).run())
+    done = [each for each in news if isinstance(each, Done)]
+    assert [each.status for each in done] == ["CREATE TABLE", "COPY 2", "COPY 1", "SELECT 1"]
+    assert do(f"select a, b from {own_schema}.c order by a") == [(1, "é;'😀"), (2, None), (None, "x; -- y")]
+
+
+def test_that_wrong_data_of_a_copy_fails_in_the_servers_words_and_the_connection_goes_on(query, own_schema):
+    text = f"create table {own_schema}.c (a int);\ncopy {own_schema}.c from stdin;\n1\nx\n\\.\nselect 1"
+    news = list(query(text).run())
+    [failed] = [each for each in news if isinstance(each, Failed)]
+    assert failed.error.sqlstate == "22P02"
+    assert "line 2" in failed.error.detail
+    assert [each.status for each in query("select 1").run() if isinstance(each, Done)] == ["SELECT 1"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("select 1;\n  \\d person", "a command of psql's"),
+        ("select 1;\n  copy person to stdout", "a window has none"),
+        ("select 1;\n  copy (select 1) to stdout (format csv);", "a window has none"),
+        ("select 1;\n  copy person from stdin", "and there is none"),
+    ],
+)
+def test_that_what_only_psql_can_do_is_refused_in_words_and_nothing_is_sent(query, client, sql, words):
+    served = client.pool.stats().served
+    with pytest.raises(RefusedSql, match=words) as refused:
+        list(query(sql, offset=100).run())
+    assert refused.value.position == 112
+    assert client.pool.stats().served == served
+
+
+def test_that_a_session_in_which_a_backslash_escapes_is_cut_as_it_reads(open_pool, side):
+    client = Client(open_pool(1, 1, options="-c standard_conforming_strings=off"))
+    query = Query(client, "select '\\';' as a; select 2 as b", "SQL 1", side=side)
+    assert [each.status for each in query.run() if isinstance(each, Done)] == ["SELECT 1", "SELECT 1"]

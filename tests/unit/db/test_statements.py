@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgexplorer.db.statements import at, split
+from pgexplorer.db.tokens import lex
 
 
 def texts(sql):
@@ -80,14 +82,14 @@ def test_that_a_text_is_cut_where_postgresql_cuts_it(sql, expected):
                 "select 3",
             ],
         ),
-        ("select 1; select 'open ; select 2", ["select 1; select 'open ; select 2"]),
+        ("select 1; select 'open ; select 2", ["select 1", "select 'open ; select 2"]),
         ("  select $x$ open ; select 2 $y$", ["select $x$ open ; select 2 $y$"]),
         ("select 1 /* open ; select 2", ["select 1 /* open ; select 2"]),
         ('select "open ; select 2', ['select "open ; select 2']),
-        ("select '\ud800'; select 2", ["select '\ud800'; select 2"]),
+        ("select '\ud800'; select 2", ["select '\ud800'", "select 2"]),
     ],
 )
-def test_that_a_text_postgresql_cannot_parse_is_cut_by_its_semicolons_or_not_at_all(sql, expected):
+def test_that_a_text_postgresql_cannot_parse_is_cut_by_its_semicolons(sql, expected):
     assert texts(sql) == expected
 
 
@@ -195,3 +197,107 @@ def test_that_the_caret_right_behind_a_semicolon_belongs_to_the_statement_before
     found = split("select 1; select 2")
     assert at(found, 9) is found[0]
     assert at(found, 10) is found[1]
+
+
+COPY = "copy t (a) from stdin;"
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        (f"{COPY}\n1\n;'\n\\.\nselect 1", [(COPY[:-1], "1\n;'\n"), ("select 1", None)]),
+        (f"{COPY} -- rows\n1\n\\.", [(COPY[:-1], "1\n")]),
+        (f"{COPY}\n\\.\n", [(COPY[:-1], "")]),
+        (f"{COPY}\r\n1\r\n\\.\r\nselect 1", [(COPY[:-1], "1\r\n"), ("select 1", None)]),
+        (f"{COPY}\n\\.x\n\\.\n{COPY}\n2\n\\.\n", [(COPY[:-1], "\\.x\n"), (COPY[:-1], "2\n")]),
+        (
+            "COPY t\nFROM -- c\n STDIN\nWITH (FORMAT csv);\n1\n\\.",
+            [("COPY t\nFROM -- c\n STDIN\nWITH (FORMAT csv)", "1\n")],
+        ),
+        ('copy "from" to stdout;\n1\n', [('copy "from" to stdout', None), ("1", None)]),
+        (
+            "copy (select 1 from stdin) to '/x';\nselect 2",
+            [("copy (select 1 from stdin) to '/x'", None), ("select 2", None)],
+        ),
+        ("copy t from '/stdin'; select 1", [("copy t from '/stdin'", None), ("select 1", None)]),
+    ],
+)
+def test_that_the_lines_below_copy_from_stdin_are_its_data(sql, expected):
+    assert [(each.text, each.copy_data) for each in split(sql)] == expected
+
+
+def test_that_what_would_come_between_copy_and_its_data_is_refused():
+    copy, *_ = split(f"{COPY} select 1;\n5\n\\.\nselect 2")
+    assert "behind its semicolon" in copy.refusal
+    assert [each.text for each in split(f"{COPY} select 1;\n5\n\\.\nselect 2")] == [COPY[:-1], "select 2"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "line", "words"),
+    [
+        ("\\d", "\\d", "schema tree"),
+        ("\\d+ person  ", "\\d+ person", "schema tree"),
+        ("\\copy t from 'x.csv' csv", "\\copy t from 'x.csv' csv", "Import"),
+        ("\\i more.sql", "\\i more.sql", "Open the file"),
+        ("\\.", "\\.", "ends the data"),
+        ("\\;", "\\;", "Leave the backslash out"),
+        ("\\q", "\\q", "command of psql's"),
+    ],
+)
+def test_that_a_command_of_psql_is_a_line_with_a_word_and_the_rest_stands(sql, line, words):
+    before, command, after = split(f"select 1;\n{sql}\nselect 2;")
+    assert (before.text, after.text) == ("select 1", "select 2")
+    assert command.text == line
+    assert words in command.refusal
+    assert command.start == 10
+
+
+def test_that_a_backslash_in_quotes_and_comments_is_none_of_psqls():
+    sql = "select '\\d', \"\\d\", $$\\d$$ -- \\d\n/* \\d */"
+    assert [each.refusal for each in split(sql)] == [""]
+
+
+def test_that_the_statement_before_a_backslash_on_its_line_is_told_from_it():
+    assert texts("select 1 \\g out.txt\nselect 2") == ["select 1", "\\g out.txt", "select 2"]
+
+
+def test_that_backslashes_end_no_string_where_the_server_takes_them_as_escapes():
+    sql = "select '\\'; select 1'; select 2"
+    assert [each.text for each in split(sql, conforming=False)] == ["select '\\'; select 1'", "select 2"]
+    assert split(sql)[0].text == "select '\\'"
+    assert not split(sql, conforming=False)[0].pages
+
+
+def test_that_a_string_with_escapes_that_goes_on_in_the_next_line_keeps_its_semicolons():
+    assert texts("select E'a'\n -- c\n '\\';'; select 2") == ["select E'a'\n -- c\n '\\';'", "select 2"]
+
+
+def test_that_the_caret_in_the_data_is_in_the_copy():
+    sql = f"{COPY}\n1\n2\n\\.\nselect 1"
+    found = split(sql)
+    assert at(found, sql.index("2")) is found[0]
+    assert at(found, sql.index("select")) is found[1]
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["a", "e'", "'", '"', "$$", "$x$", "--", "\n", "/*", "*/", ";", "(", ")", " ", "u&'", ":a", "1e'", "\\'"]
+        ),
+        max_size=25,
+    )
+)
+@settings(max_examples=1000, deadline=None)
+def test_that_statements_end_at_semicolons_that_are_tokens(parts):
+    sql = "".join(parts)
+    semicolons = {start for kind, start, end in lex(sql)[0] if kind == "punctuation" and sql[start] == ";"}
+    for each in split(sql):
+        if each.stop > each.end and sql[each.stop - 1] == ";" and not each.refusal and "\\" not in sql:
+            assert each.stop - 1 in semicolons
+
+
+def test_that_psqls_commands_and_copies_by_the_thousand_are_cut_at_once():
+    began = time.perf_counter()
+    assert len(split("\\d t\n" * 20_000)) == 20_000
+    assert len(split("copy t from stdin;\n" * 20_000)) == 20_000
+    assert time.perf_counter() - began < 20  # quadratic work would take minutes
