@@ -74,7 +74,9 @@ def test_that_what_knows_no_screen_loads_no_qt(module):
 
 def test_that_the_parser_is_loaded_with_the_first_statement_alone():
     assert "postgast" not in rooms(loaded("import pgexplorer.db.query"))
-    assert "postgast" in rooms(loaded("import pgexplorer.db.statements\npgexplorer.db.statements.split('select 1')"))
+    cut = "import pgexplorer.db.statements\n[found] = pgexplorer.db.statements.split('select 1')"
+    assert "postgast" not in rooms(loaded(cut))
+    assert "postgast" in rooms(loaded(f"{cut}\nfound.pages"))
 
 
 def test_that_the_program_starts_without_what_it_needs_later():

@@ -43,14 +43,14 @@ _TOKEN = re.compile(
 )
 _OPENS = re.compile(r"['\"$]|/\*")  # a line without any of these leaves the state between tokens as it is
 _BLANKS = re.compile(r"[ \t\f\v]*+(?:--.*+)?", re.DOTALL)
-# What begins nothing is passed over in one go: other characters, psql's variables, and words but for the letters that
-# begin a quote.
+# What begins nothing is passed over in one go: other characters, and words but for the letters that begin a quote.
+# Where psql reads, its variables are passed over too.
 PASSED = rf"""
-    [^'"$;()\\/\-:{LETTER}]++ | (?![eE]'|[uU]&["']){{words}} | :: | :[{LETTER}0-9]++ | :
+    [^'"$;()\\/\-:{LETTER}]++ | (?![eE]'|[uU]&["']){{words}} | :: | {{variables}} | :
     | -(?!-) | /(?!\*) | \$(?!(?:[{LETTER}][{LETTER}0-9]*+)?\$)
 """
 OPENERS = rf""" [eE]' | (?:[uU]&)?["'] | {DOLLAR} | --[^\n\r]*+ | /\* """
-_NEXT = re.compile(rf"(?:{PASSED.format(words=WORD)}|[;()\\])*+({OPENERS})", re.VERBOSE)
+_NEXT = re.compile(rf"(?:{PASSED.format(words=WORD, variables='(?!)')}|[;()\\])*+({OPENERS})", re.VERBOSE)
 _REST = {
     "'": re.compile(r"[^']*+(?:''[^']*+)*+'"),
     "e": re.compile(r"[^'\\]*+(?:(?:''|\\.)[^'\\]*+)*+'", re.DOTALL),
@@ -280,7 +280,7 @@ def styled(text: str, state: str = "") -> tuple[list[Token], str]:
     tokens, state = lex(text, state)
     parts: list[Token] = []
     values = [(each.start, each.end) for each in _parameters(text, tokens)] if ":" in text else []
-    dotted = False
+    before = ""  # the word or the character before
     for number, token in enumerate(tokens):
         kind, start, end = token
         if values and start >= values[0][0]:
@@ -288,22 +288,27 @@ def styled(text: str, state: str = "") -> tuple[list[Token], str]:
                 parts.append((PARAMETER, *values.pop(0)))
         elif kind in {NAME, KEYWORD}:
             behind = text[tokens[number + 1][1]] if number + 1 < len(tokens) else ""
-            if role := _role_of_word(text[start:end].lower(), kind, behind, dotted=dotted):
+            if role := _role_of_word(text[start:end].lower(), kind, before, behind):
                 parts.append((role, start, end))
         elif kind == PUNCTUATION:
             if text[start] in "()[]":
                 parts.append(("bracket", start, end))
         elif kind != OTHER:
             parts.append(token)
-        dotted = kind == PUNCTUATION and text[start] == "."
+        if kind != COMMENT:
+            before = text[start:end]
     return parts, state
 
 
-def _role_of_word(word: str, kind: str, behind: str, *, dotted: bool) -> str:
-    """Return the role of a bare *word* before the character *behind*; *dotted* says that it stands behind a dot."""
-    if behind != "." and not dotted:
+_NAMED_NEXT = words("column index into join materialized only references schema table update view")
+_NO_FUNCTIONS = words("between exists none row setof values")
+
+
+def _role_of_word(word: str, kind: str, before: str, behind: str) -> str:
+    """Return the role of a bare *word* in small letters, by what stands *before* it and the character *behind* it."""
+    if behind != "." and before != ".":
         if word in _TYPES and (kind == KEYWORD or word not in _AS_NAMES):
             return "type"
-        if kind == KEYWORD and word not in _AS_NAMES and (behind != "(" or word not in COLUMN_NAME):
+        if kind == KEYWORD and word not in _AS_NAMES and (behind != "(" or word not in COLUMN_NAME - _NO_FUNCTIONS):
             return "keyword"
-    return "function" if behind == "(" else ""
+    return "function" if behind == "(" and before.lower() not in _NAMED_NEXT else ""

@@ -94,6 +94,7 @@ class Colours:
     function: str
     type: str
     operator: str
+    parameter: str
 
     def values(self) -> Iterator[tuple[str, str]]:
         """Yield (role, colour) for every colour."""
@@ -153,6 +154,7 @@ LIGHT = Colours(
     function="#8a4b00",
     type="#0b6a73",
     operator="#3c4652",
+    parameter="#a3320b",
 )
 DARK = Colours(
     name="dark",
@@ -205,6 +207,7 @@ DARK = Colours(
     function="#e8b878",
     type="#6fcbd4",
     operator="#b7c0cc",
+    parameter="#ff9d85",
 )
 CONTRAST = Colours(
     name="contrast",
@@ -257,6 +260,7 @@ CONTRAST = Colours(
     function="#ffd083",
     type="#7ff0ff",
     operator="#ffffff",
+    parameter="#ffb3a0",
 )
 
 _current: Colours = LIGHT
@@ -472,6 +476,8 @@ QLabel[state="busy"] {{ color: {c.purple}; }}
 QFrame[card="true"] {{ background: {c.surface}; border: 1px solid {c.line}; border-radius: {px(8)}; }}
 QWidget[surface="true"] {{ background: {c.surface}; }}
 QWidget[bar="true"] {{ background: {c.surface}; border-bottom: 1px solid {c.line}; }}
+QFrame[popup="true"] {{ background: {c.raised}; border: 1px solid {c.border}; border-radius: {px(4)}; }}
+QFrame[popup="true"] QListView, QFrame[popup="true"] QListView:focus {{ background: {c.raised}; border: none; }}
 QFrame[separator="true"] {{ background: {c.line}; border: none; min-height: 1px; max-height: 1px; }}
 QFrame[separator="vertical"] {{ background: {c.line}; border: none; min-width: 1px; max-width: 1px; }}
 
@@ -508,6 +514,11 @@ QPushButton[icon_only="true"]:pressed {{ background: {c.pressed}; }}
 QPushButton[icon_only="true"]:focus {{ border: {thick} solid {c.focus}; padding: {px(2)}; }}
 QPushButton[icon_only="true"][small="true"] {{ padding: {px(2)}; }}
 QPushButton[icon_only="true"][small="true"]:focus {{ padding: {px(1)}; }}
+QPushButton[toggle="true"] {{ background: transparent; border: 1px solid transparent; color: {c.muted};
+    font-family: {monospace}; padding: {px(2)} {px(4)}; min-height: {px(16)}; min-width: {px(18)}; }}
+QPushButton[toggle="true"]:hover {{ background: {c.hover}; }}
+QPushButton[toggle="true"]:checked {{ background: {c.info_soft}; color: {c.info}; border-color: {c.info}; }}
+QPushButton[toggle="true"]:focus {{ border: {thick} solid {c.focus}; padding: {px(1)} {px(3)}; }}
 QPushButton[floating="true"] {{ background: {c.raised}; border-color: {c.line}; }}
 QPushButton::menu-indicator {{
     image: url(control:chevron-down-{arrow}.svg); width: {px(12)}; height: {px(12)};

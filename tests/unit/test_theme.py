@@ -11,7 +11,7 @@ from pgexplorer.ui import theme
 SCHEMES = [theme.LIGHT, theme.DARK, theme.CONTRAST]
 BACKGROUNDS = ["window", "surface", "raised", "code", "hover", "current_line"]
 TEXTS = ["text", "muted", "accent", "good", "warn", "bad", "info", "purple"]
-SYNTAX = ["keyword", "string", "number", "comment", "function", "type", "operator"]
+SYNTAX = ["keyword", "string", "number", "comment", "function", "type", "operator", "parameter"]
 STATES = ["good", "warn", "bad", "info", "purple"]
 
 
