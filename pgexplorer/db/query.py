@@ -306,10 +306,10 @@ class Query:
     ) -> Iterator[News]:
         """Run a COPY … FROM STDIN with the data that stands below it."""
         self._sent_before = len(running.tag)
-        data = _sent(conn, statement.copy_data or "")
+        data = sent(conn, statement.copy_data or "")
         file = io.StringIO(data) if isinstance(data, str) else io.BytesIO(data)
         with _printing.refused():
-            rows.copy_expert(_sent(conn, running.tag + statement.text), file)  # type: ignore[arg-type]
+            rows.copy_expert(sent(conn, running.tag + statement.text), file)  # type: ignore[arg-type]
         took = time.perf_counter() - began
         yield Done(index, f"COPY {rows.rowcount}", rows.rowcount, False, True, took, took)
 
