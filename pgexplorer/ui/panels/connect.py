@@ -75,6 +75,9 @@ class ConnectPanel(Panel):
                 Action("connect.new", "New", self.new, "", "plus", "An empty form"),
             ]
         )  # fmt: skip
+        for action in self.actions_by_name.values():
+            # A menu that is always there has its actions' keys work everywhere, and Ctrl+Return runs a query too.
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self._lay_out()
         server.opening.connect(self._opening)
         server.opened.connect(self._opened)
