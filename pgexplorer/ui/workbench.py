@@ -28,6 +28,7 @@ from pgexplorer.demo_host import DemoHost
 from pgexplorer.jobs import Jobs
 from pgexplorer.server import Server
 from pgexplorer.settings import Settings
+from pgexplorer.sql_file import SqlFile
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.dock import Dock
@@ -361,6 +362,8 @@ class Workbench(QWidget):
         self._queries += 1
         panel = QueryPanel(self._server, self._jobs, f"SQL {self._queries}")
         panel.status_changed.connect(self._tab_changed)
+        panel.document.title_changed.connect(partial(self._retitle_tab, panel))
+        panel.document.read_for_another.connect(self._show_file)
         self._add_tab(panel, panel.name, "terminal")
         self.show_explore()
         panel.editor.setFocus()
@@ -372,13 +375,20 @@ class Workbench(QWidget):
         return [panel for panel in panels if isinstance(panel, QueryPanel)]
 
     def _add_tab(self, panel: Panel, title: str, icon: str) -> None:
-        # & would become a mnemonic, and a name may hold line breaks.
-        shown = title.replace("&", "&&").replace("\n", "↵")
-        index = self.tabs.addTab(panel, icons.icon(icon, "muted"), shown if len(shown) <= 30 else f"{shown[:29]}…")
+        index = self.tabs.addTab(panel, icons.icon(icon, "muted"), _tab_text(title))
         panel.setProperty("icon_name", icon)
         self.tabs.setCurrentIndex(index)
         self._order_tabs(panel)
         self._centre.setCurrentWidget(self.tabs)
+
+    def _retitle_tab(self, panel: Panel, title: str) -> None:
+        index = self.tabs.indexOf(panel)
+        self.tabs.setTabText(index, _tab_text(title))
+        self.tabs.setTabToolTip(index, plain.tool_tip(title) if len(title) > 30 else "")
+
+    def _show_file(self, file: SqlFile) -> None:
+        """Show a file that was opened while the text of the tab is in use: in a tab of its own."""
+        self.new_query().document.show(file)
 
     def _order_tabs(self, panel: Panel) -> None:
         """Let Tab go as the eye does: schema, tabs, the panel in the tab, the views, the tour, the pool."""
@@ -568,6 +578,12 @@ def _splitter(way: Qt.Orientation, *widgets: QWidget) -> QSplitter:
         splitter.addWidget(widget)
     splitter.setChildrenCollapsible(False)
     return splitter
+
+
+def _tab_text(title: str) -> str:
+    # & would become a mnemonic, and a name may hold line breaks.
+    shown = title.replace("&", "&&").replace("\n", "↵")
+    return shown if len(shown) <= 30 else f"{shown[:29]}…"
 
 
 def _status_label(name: str) -> QLabel:

@@ -63,12 +63,12 @@ class Driver:
         self.until(lambda: self.app.jobs.running == 0)
 
     def query(self, sql: str) -> QWidget:
-        """Run *sql* in the current SQL tab, or in a new one, and wait for its end."""
+        """Run all of *sql* in the current SQL tab, or in a new one, and wait for its end."""
         panels = self.window.query_panels()
         panel = panels[-1] if panels else self.window.new_query()
         self.window.tabs.setCurrentWidget(panel)
         panel.editor.setPlainText(sql)
-        self.click("query.run")
+        self.click("query.run_all")
         self.until(lambda: not panel.is_running)
         return panel
 

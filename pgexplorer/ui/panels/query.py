@@ -3,36 +3,40 @@
 import time
 from collections.abc import Iterator
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QTextCharFormat, QTextCursor
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
-    QPlainTextEdit,
+    QMenu,
+    QPushButton,
     QSpinBox,
     QSplitter,
     QStackedWidget,
     QTabWidget,
-    QTextEdit,
     QVBoxLayout,
     QWidget,
 )
 from typing_extensions import override
 
 from pgexplorer.db.errors import RefusedSql
+from pgexplorer.db.formatting import Formatted, formatted
 from pgexplorer.db.query import ROW_LIMIT, Done, Failed, Kept, News, Notices, Query, Result, RolledBack, Started
 from pgexplorer.db.rows import Picked, Rows, State
+from pgexplorer.db.statements import Statement, statements
 from pgexplorer.db.values import human_bytes, human_count
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.models.result_model import ResultModel
 from pgexplorer.server import Server
-from pgexplorer.ui import theme
+from pgexplorer.ui import icons
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.export_dialog import export_query
 from pgexplorer.ui.panel import Panel, show_failure
+from pgexplorer.ui.sql_commands import POSTGRESQL, add_commands
+from pgexplorer.ui.sql_document import SqlDocument
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.grid import Grid
+from pgexplorer.ui.widgets.sql_editor import SqlEditor
 
 _MOST_TABS = 50  # results shown of one run
 _MOST_NOTICES = 200
@@ -64,30 +68,53 @@ class QueryPanel(Panel):
         self._spare: Grid | None = None  # made while the server works
         self._said: list[str] = []
         self._dropped = 0  # notices that are not shown
-        self.editor = QPlainTextEdit(placeholderText="Write SQL, then run it with Ctrl+Enter")
+        self._last = ("", 0)  # the text of the last run, and where it began
+        self.editor = SqlEditor(POSTGRESQL)
+        self.editor.setPlaceholderText("Write SQL, then run it with Ctrl+Enter")
         self.editor.setObjectName("query.editor")
         self.editor.setAccessibleName("SQL editor")
-        self.editor.setProperty("mono", True)
         self.editor.setProperty("flat", True)
-        self.editor.setTabChangesFocus(False)
-        self.editor.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.editor.document().setDocumentMargin(theme.scaled(8))
-        self.editor.textChanged.connect(self._unmark)
+        self.editor.refused.connect(self._tell_refused)
+        self.document = SqlDocument(self.editor, jobs, name)
+        self.document.told.connect(self._tell_of_file)
         self.results = QTabWidget(documentMode=True)
         self.results.setObjectName("query.results")
         self.results.setAccessibleName("Results")
         self.results.currentChanged.connect(self._name_current)
-        self._empty = EmptyState("play", "No result yet", "Ctrl+Enter runs the selection, or everything.")
+        self._empty = EmptyState(
+            "play", "No result yet", "Ctrl+Enter runs the selection or the statement at the caret, F5 everything."
+        )
         self._below = QStackedWidget()
         self._below.addWidget(self._empty)
         self._below.addWidget(self.results)
         self.add_actions(
             [
-                Action("query.run", "Run", self.run, "Ctrl+Return; Ctrl+Enter; F5", "play", "Run selection, or all"),
+                Action(
+                    "query.run",
+                    "Run",
+                    self.run,
+                    "Ctrl+Return; Ctrl+Enter",
+                    "play",
+                    "Run the selection, or the statement at the caret",
+                ),
+                Action(
+                    "query.run_all",
+                    "Run all",
+                    self.run_all,
+                    "F5; Ctrl+Shift+Return; Ctrl+Shift+Enter",
+                    tip="Run every statement",
+                ),
                 Action("query.cancel", "Cancel", self.cancel, "Ctrl+.", "stop", "Cancel what runs"),
+                Action("query.open", "Open file…", self.document.open, "Ctrl+O", "folder-open"),
+                Action("query.save", "Save", self.document.save, "Ctrl+S", "save", "Save the text to its file"),
+                Action("query.save_as", "Save as…", self.document.save_as, "Ctrl+Shift+S"),
+                Action(
+                    "query.format", "Format", self.format, "Ctrl+Shift+L", "format", "Lay out the selection, or all"
+                ),
                 Action("query.export", "Export…", self.export, "Ctrl+E", "download", "Write the result to a file"),
             ]
         )
+        self._commands = add_commands(self, self.editor)
         self.action("query.cancel").setEnabled(False)
         self.limit = QSpinBox(minimum=1, maximum=ROW_LIMIT, value=ROW_LIMIT, prefix="Limit ", suffix=" rows")
         self.limit.setObjectName("query.limit")
@@ -106,11 +133,13 @@ class QueryPanel(Panel):
         bar.setContentsMargins(10, 8, 10, 8)
         bar.setSpacing(8)
         bar.addWidget(button(self.action("query.run"), "query.run", style="primary"))
+        bar.addWidget(button(self.action("query.run_all"), "query.run_all"))
         bar.addWidget(button(self.action("query.cancel"), "query.cancel"))
         bar.addWidget(button(self.action("query.export"), "query.export", style="icon_only", text=""))
         bar.addWidget(self.limit)
         bar.addWidget(self._state)
         bar.addStretch(1)
+        bar.addWidget(self._more_button())
         top = QWidget()
         column = QVBoxLayout(top)
         column.setContentsMargins(0, 0, 0, 0)
@@ -145,25 +174,54 @@ class QueryPanel(Panel):
         return self._job is not None
 
     def run(self) -> None:
-        """Run the selection, or the whole text."""
-        if self._job is not None:
-            return
-        text, start = self._to_run()
-        self._unmark()
-        self._clear_message()
-        self._start(text, start, self.limit.value())
+        """Run the selection, or the statement at the caret."""
+        self._run(*self._to_run())
 
     def _to_run(self) -> tuple[str, int]:
-        """Return what is selected, or the whole text, and where it begins."""
-        cursor = self.editor.textCursor()
-        # QTextCursor.selectedText has U+2029 for line breaks; the document's own text is sent as typed.
-        start = _code_points(self.editor.toPlainText(), cursor.selectionStart()) if cursor.hasSelection() else 0
+        """Return the selection, or the statement at the caret, and where it begins."""
         text = self.editor.toPlainText()
-        if cursor.hasSelection():
-            text = text[start : _code_points(text, cursor.selectionEnd())]
-        return text, start
+        start, end = self.editor.selection()
+        if start == end and (statement := _at(text, start)) is not None:
+            start, end = statement.start, max(statement.end, statement.stop)
+        return text[start:end], start
+
+    def run_all(self) -> None:
+        """Run the whole text."""
+        self._run(self.editor.toPlainText(), 0)
+
+    def _run(self, text: str, offset: int) -> None:
+        if self._job is not None:
+            return
+        self.editor.clear_error()
+        self._clear_message()
+        self._start(text, offset, self.limit.value())
+
+    def _run_again(self) -> None:
+        self._run(*self._last)
+
+    def format(self) -> None:
+        """Lay out the selection, or the whole text; what would change more than white space stays as it is."""
+        text, revision = self.editor.toPlainText(), self.editor.document().revision()
+        start, end = self.editor.selection()
+        if start == end:
+            start, end = 0, len(text)
+
+        def done(found: Formatted) -> None:
+            if self.editor.document().revision() != revision:
+                self._tell("info", "The text was changed meanwhile, and is not laid out.")
+                return
+            if found.changed:
+                self.editor.replace_text(text[:start] + found.text + text[end:])
+            left = [f"{found.kept} would have changed in more than white space"] if found.kept else []
+            left += [f"{found.long} are longer than 20,000 characters"] if found.long else []
+            if left:
+                title = f"{found.kept + found.long} of the statements stay as they are"
+                self._tell("info", title, f"{' and '.join(left)}.".capitalize())
+
+        self._jobs.call(lambda: formatted(text[start:end]), name="lay out a text", done=done)
 
     def _start(self, text: str, offset: int, row_limit: int) -> None:
+        self._last = text, offset
         if self._server.in_use is None:
             self._tell("info", "Not connected", "", "Connect first; the text is kept.")
             return
@@ -220,6 +278,32 @@ class QueryPanel(Panel):
             self._empty.say("stop", "No result", "")
             self._say("cancelled")
         self._stopping = self._jobs.start(work, name=f"cancel {self.name}", yielded=self._state.setText)
+
+    def _more_button(self) -> QPushButton:
+        """Return the button with everything else that can be done with the text."""
+        menu = QMenu(self)
+        groups = [
+            ["query.open", "query.save", "query.save_as"],
+            ["query.format", *self._commands[:8]],
+            self._commands[8:],
+        ]
+        for group in groups:
+            menu.addSeparator()
+            menu.addActions([self.action(name) for name in group])
+        more = QPushButton()
+        more.setObjectName("query.more")
+        more.setAccessibleName("More to do with the text")
+        more.setToolTip("Files, format, lines, find, text size")
+        more.setProperty("icon_only", True)
+        icons.wear(more, "more")
+        more.setMenu(menu)
+        return more
+
+    @override
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
+            self.document.look()
 
     @override
     def leave(self) -> None:
@@ -354,7 +438,7 @@ class QueryPanel(Panel):
         else:
             self._tell("error", f"{where}{failed.error.heading}", failed.error.detail, failed.error.hint)
         if failed.error.position is not None and not failed.cancelled:
-            self._mark(failed.error.position)
+            self.editor.mark_error(failed.error.position)
         word = "stopped" if failed.cancelled else "failed"
         if failed.kept:
             self._mark_incomplete(failed.index)
@@ -365,7 +449,11 @@ class QueryPanel(Panel):
             self._empty.say("stop" if failed.cancelled else "error", "No result", "The message above says why.")
 
     def _failed(self, error: Exception) -> None:
-        show_failure(self.message, error, self._server, self.run)
+        show_failure(self.message, error, self._server, self._run_again)
+        if isinstance(error, RefusedSql) and error.position is not None:
+            self.editor.mark_error(error.position)
+            line = self.editor.textCursor().blockNumber() + 1
+            self.message.show_message("warning", f"Line {line:,} cannot be sent", str(error))
         self._messages.setVisible(True)
         title = "Nothing was sent" if isinstance(error, RefusedSql) else "No result"
         self._empty.say("info", title, "The message above says why.")
@@ -392,7 +480,8 @@ class QueryPanel(Panel):
         self._start(statement.text, self._offset + statement.start, limit)
 
     def _set_running(self, running: bool) -> None:
-        self.action("query.run").setEnabled(not running)
+        for name in ("query.run", "query.run_all"):
+            self.action(name).setEnabled(not running)
         self.action("query.cancel").setEnabled(running)
         if running:
             self._clock.start()
@@ -435,26 +524,15 @@ class QueryPanel(Panel):
             if (grid := self.results.widget(index)) is not None:
                 grid.setObjectName("query.grid" if here else f"query.grid.{index + 1}")
 
-    def _mark(self, position: int) -> None:
-        """Underline the word at *position* and put the caret there."""
-        cursor = self.editor.textCursor()
-        cursor.setPosition(
-            min(_units(self.editor.toPlainText(), position), self.editor.document().characterCount() - 1)
-        )
-        self.editor.setTextCursor(cursor)
-        cursor.select(QTextCursor.SelectionType.WordUnderCursor)
-        if not cursor.hasSelection():
-            cursor.movePosition(QTextCursor.MoveOperation.NextCharacter, QTextCursor.MoveMode.KeepAnchor)
-        mark = QTextEdit.ExtraSelection()
-        look = QTextCharFormat()
-        look.setUnderlineStyle(QTextCharFormat.UnderlineStyle.WaveUnderline)
-        look.setUnderlineColor(QColor(theme.colour("bad")))
-        look.setBackground(theme.colour("bad_soft"))
-        mark.format, mark.cursor = look, cursor  # type: ignore[attr-defined]
-        self.editor.setExtraSelections([mark])
+    def _tell_refused(self, words: str) -> None:
+        self._tell("warning", words)
 
-    def _unmark(self) -> None:
-        self.editor.setExtraSelections([])
+    def _tell_of_file(self, kind: str, title: str, detail: str, actions: object) -> None:
+        """Say what a file has to say; nothing once it is settled."""
+        if kind:
+            self._tell(kind, title, detail, "", actions)
+        else:
+            self._clear_message()
 
     def _tell(self, kind: str, title: str, detail: str = "", hint: str = "", actions: object = ()) -> None:
         self.message.show_message(kind, plain.one_line(title), detail, hint, actions)  # type: ignore[arg-type]
@@ -477,13 +555,10 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
-def _code_points(text: str, units: int) -> int:
-    """Turn Qt's UTF-16 position in *text* into Python's."""
-    if text.isascii():
-        return units
-    return len(text.encode("utf-16-le")[: units * 2].decode("utf-16-le", "ignore"))
-
-
-def _units(text: str, position: int) -> int:
-    """Turn Python's position in *text* into Qt's UTF-16 one."""
-    return position if text.isascii() else len(text[:position].encode("utf-16-le", "surrogatepass")) // 2
+def _at(text: str, position: int) -> Statement | None:
+    """Return the statement in which, or before whose end, *position* lies; else the last one. Reads no further."""
+    found = None
+    for found in statements(text):
+        if position <= max(found.end + 1, found.stop):
+            break
+    return found
