@@ -35,6 +35,7 @@ from pgexplorer.ui.sql_commands import POSTGRESQL, add_commands
 from pgexplorer.ui.sql_document import SqlDocument
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.empty_state import EmptyState
+from pgexplorer.ui.widgets.flow_layout import FlowLayout
 from pgexplorer.ui.widgets.grid import Grid
 from pgexplorer.ui.widgets.sql_editor import SqlEditor
 
@@ -122,6 +123,7 @@ class QueryPanel(Panel):
         self.limit.setToolTip("A result is read to its end, or to so many rows; what a limit cuts is always said.")
         self.limit.setGroupSeparatorShown(True)
         self.limit.setStepType(QSpinBox.StepType.AdaptiveDecimalStepType)
+        self._doing = ""  # what is under way, in words
         self._state = QLabel(textFormat=Qt.TextFormat.PlainText)
         self._state.setProperty("muted", True)
         self._clock = QTimer(self, interval=200)
@@ -129,22 +131,23 @@ class QueryPanel(Panel):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        bar = QHBoxLayout()
-        bar.setContentsMargins(10, 8, 10, 8)
-        bar.setSpacing(8)
+        tools = QHBoxLayout()
+        tools.setContentsMargins(10, 8, 10, 8)
+        tools.setSpacing(8)
+        bar = FlowLayout(spacing=8, row_spacing=6)
+        tools.addLayout(bar, 1)
         bar.addWidget(button(self.action("query.run"), "query.run", style="primary"))
         bar.addWidget(button(self.action("query.run_all"), "query.run_all"))
         bar.addWidget(button(self.action("query.cancel"), "query.cancel"))
         bar.addWidget(button(self.action("query.export"), "query.export", style="icon_only", text=""))
         bar.addWidget(self.limit)
         bar.addWidget(self._state)
-        bar.addStretch(1)
-        bar.addWidget(self._more_button())
+        tools.addWidget(self._more_button(), 0, Qt.AlignmentFlag.AlignTop)
         top = QWidget()
         column = QVBoxLayout(top)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(bar)
+        column.addLayout(tools)
         column.addWidget(self.editor, 1)
         messages = QWidget()
         inner = QVBoxLayout(messages)
@@ -277,7 +280,7 @@ class QueryPanel(Panel):
             self._tell("warning", "Cancelled before anything was sent")
             self._empty.say("stop", "No result", "")
             self._say("cancelled")
-        self._stopping = self._jobs.start(work, name=f"cancel {self.name}", yielded=self._state.setText)
+        self._stopping = self._jobs.start(work, name=f"cancel {self.name}", yielded=self._say_state)
 
     def _more_button(self) -> QPushButton:
         """Return the button with everything else that can be done with the text."""
@@ -325,7 +328,7 @@ class QueryPanel(Panel):
                 self._started = news
                 self._sent[news.index] = news.statement.text
                 count = f"statement {news.index + 1} of {news.of} " if news.of > 1 else ""
-                self._state.setText(f"Running {count}on backend {news.pid}…")
+                self._say_state(f"Running {count}on backend {news.pid}…")
             case Result():
                 self._show_rows(news)
             case Done():
@@ -462,7 +465,7 @@ class QueryPanel(Panel):
     def _ended(self) -> None:
         self._job = self._query = None
         self._set_running(False)
-        self._state.setText("")
+        self._say_state("")
 
     def _next_limit(self) -> int:
         """Return the rows for which the run may be sent again: one plain SELECT alone ever is. 0 where it may not."""
@@ -485,12 +488,19 @@ class QueryPanel(Panel):
         self.action("query.cancel").setEnabled(running)
         if running:
             self._clock.start()
-            self._state.setText("Waiting for a connection…")
+            self._say_state("Waiting for a connection…")
             self._say("running…")
         else:
             self._clock.stop()
 
+    def _say_state(self, text: str) -> None:
+        """Show what is under way, unless it is over before the clock ticks: in a narrow window the text takes a row."""
+        self._doing = text
+        if not text or self._state.text():
+            self._state.setText(text)
+
     def _tick(self) -> None:
+        self._state.setText(self._doing)
         known = sum(rows.known for rows in self._rows if rows.state is State.MORE)
         soon = f" · {human_count(known)} rows so far" if known else ""
         self._say(f"running · {time.perf_counter() - self._began:.1f} s{soon}")

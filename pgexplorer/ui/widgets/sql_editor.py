@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from PySide6.QtCore import QEvent, QMimeData, QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QMargins, QMimeData, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QFocusEvent,
     QKeyEvent,
@@ -30,6 +30,7 @@ from pgexplorer.ui.widgets.text_places import code_points, units
 _SMALLEST, _LARGEST, _ZOOM_STEP = 0.5, 4.0, 1.1
 _REST = 150  # milliseconds without a change before statements are looked for
 _SOON = 30  # milliseconds before brackets are matched and completions asked for
+_LEAST_LINES = 4  # that stay in sight
 _MOST_LINES = 2000  # that are looked through for a bracket
 _PAIRS = {"(": ")", "[": "]"}
 _CLOSERS = {closer: opener for opener, closer in _PAIRS.items()}
@@ -71,6 +72,7 @@ class SqlEditor(QPlainTextEdit):
         self.popup = CompletionList(self)
         self.popup.accepted.connect(self._complete)
         self.find_bar = FindReplace(self, self.toPlainText, self.show_marks)
+        self.find_bar.resized.connect(self._make_room)
         self._look_timer = QTimer(self, interval=_SOON, singleShot=True)
         self._look_timer.timeout.connect(self._look_around)
         self._read_timer = QTimer(self, interval=_REST, singleShot=True)
@@ -353,14 +355,15 @@ class SqlEditor(QPlainTextEdit):
         self.viewport().update(0, int(top.top()), self.viewport().width(), int(bottom.bottom() - top.top()) + 2)
 
     def _make_room(self) -> None:
-        width = self._gutter.wanted_width()
-        if self.viewportMargins().left() != width:
-            self.setViewportMargins(width, 0, 0, 0)
-            self._seat_gutter()
-
-    def _seat_gutter(self) -> None:
-        inside = self.contentsRect()
-        self._gutter.setGeometry(inside.left(), inside.top(), self._gutter.wanted_width(), self.viewport().height())
+        """Make room for the margin at the left, and for the bar that finds."""
+        width, inside, bar = self._gutter.wanted_width(), self.contentsRect(), 0
+        if not self.find_bar.isHidden():
+            bar = self.find_bar.height_for(inside.width())
+            self.find_bar.setGeometry(inside.left(), inside.top(), inside.width(), bar)
+        self.setMinimumHeight(bar + _LEAST_LINES * self.fontMetrics().lineSpacing())
+        if self.viewportMargins() != QMargins(width, bar, 0, 0):
+            self.setViewportMargins(width, bar, 0, 0)
+        self._gutter.setGeometry(inside.left(), inside.top() + bar, width, self.viewport().height())
 
     def _follow(self, area: QRect, dy: int) -> None:
         if dy:
@@ -377,7 +380,7 @@ class SqlEditor(QPlainTextEdit):
     @override
     def resizeEvent(self, e: QResizeEvent) -> None:
         super().resizeEvent(e)
-        self._seat_gutter()
+        self._make_room()
         self.popup.hide()
 
     @override
@@ -394,7 +397,7 @@ class SqlEditor(QPlainTextEdit):
     @override
     def changeEvent(self, e: QEvent) -> None:
         super().changeEvent(e)
-        if e.type() in {QEvent.Type.FontChange, QEvent.Type.StyleChange} and hasattr(self, "_gutter"):
+        if e.type() in {QEvent.Type.FontChange, QEvent.Type.StyleChange} and hasattr(self, "find_bar"):
             self._make_room()
 
     def _dress(self) -> None:

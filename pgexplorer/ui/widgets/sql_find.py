@@ -6,27 +6,33 @@ from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, QObject, QRegularExpression, QRegularExpressionMatch, Qt, QTimer
+from PySide6.QtCore import QRegularExpression, QRegularExpressionMatch, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QTextCursor
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QWidget
 from typing_extensions import override
 
 from pgexplorer.ui import icons, theme
+from pgexplorer.ui.widgets.flow_layout import FlowLayout
 
 _SLICE = 0.006  # seconds of work between two turns of the event loop
 _REST = 120  # milliseconds without a change before the matches are counted again
 _MOST = 100_000  # matches that are counted
 _MOST_SHOWN = 500  # highlighted at once
+_MARGINS = (8, 6, 6, 6)
 _KEEP = QTextCursor.MoveMode.KeepAnchor
 _Option = QRegularExpression.PatternOption
 
 
 class FindReplace(QFrame):
-    """A bar over the upper right corner of *editor*. The next match is selected; *show_marks* shows those in sight.
+    """A bar over the text of *editor*, which makes room for it. The next match is selected.
+
+    *text* answers the editor's text, and *show_marks* shows the matches in sight.
 
     The pattern is PCRE2's, which gives up on a match that takes too long. In a replacement a backslash and a digit are
     what that group holds, 0 the whole match.
     """
+
+    resized = Signal()  # it was shown or hidden: the editor should make room
 
     def __init__(self, editor: QPlainTextEdit, text: Callable[[], str], show_marks: Callable[[], None]) -> None:
         super().__init__(editor)
@@ -39,9 +45,8 @@ class FindReplace(QFrame):
         self._from = 0
         self.setObjectName("query.find")
         self.setAccessibleName("Find and replace")
-        self.setProperty("surface", True)
-        self.setFrameShape(QFrame.Shape.StyledPanel)
-        self.setAutoFillBackground(True)
+        self.setProperty("bar", True)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.text = self._field("Find", "query.find.text")
         self.replacement = self._field("Replace with", "query.find.replacement")
         self.case = self._switch("Aa", "Match case", "query.find.case")
@@ -61,46 +66,43 @@ class FindReplace(QFrame):
             switch.toggled.connect(self._pattern_changed)
         editor.document().contentsChanged.connect(self._text_changed)
         editor.cursorPositionChanged.connect(self._say)
-        editor.installEventFilter(self)
         self.hide()
 
     def _lay_out(self) -> None:
-        grid = QGridLayout(self)
-        grid.setContentsMargins(8, 6, 6, 6)
-        grid.setSpacing(4)
-        ways: list[tuple[str, str, Callable[[], object]]] = [
-            ("arrow-up", "Previous match (Shift+F3)", self.previous),
-            ("arrow-down", "Next match (F3)", self.next),
-            ("close", "Close (Esc)", self.close_bar),
-        ]
-        first = QHBoxLayout()
-        first.setSpacing(2)
-        for switch in (self.case, self.words, self.regex):
-            first.addWidget(switch)
-        first.addWidget(self.said)
-        for icon, words, call in ways:
-            first.addWidget(self._button(words, f"query.find.{words.split()[0].lower()}", call, icon))
-        grid.addWidget(self.text, 0, 0)
-        grid.addLayout(first, 0, 1)
-        self._second = QWidget()
-        second = QHBoxLayout(self._second)
-        second.setContentsMargins(0, 0, 0, 0)
-        second.setSpacing(4)
-        second.addWidget(self._button("Replace", "query.find.replace", self.replace))
-        second.addWidget(self._button("Replace all", "query.find.replace_all", self.replace_all))
-        second.addStretch(1)
-        grid.addWidget(self.replacement, 1, 0)
-        grid.addWidget(self._second, 1, 1)
-        order = [self.text, self.replacement, self.case, self.words, self.regex]
-        for one, other in pairwise(order):
+        self._second = _group(
+            self.replacement,
+            self._button("Replace", "query.find.replace", self.replace),
+            self._button("Replace all", "query.find.replace_all", self.replace_all),
+        )
+        ways = _group(
+            self._button("Previous match (Shift+F3)", "query.find.previous", self.previous, "arrow-up"),
+            self._button("Next match (F3)", "query.find.next", self.next, "arrow-down"),
+            self.said,
+        )
+        flow = FlowLayout(spacing=6, row_spacing=4)
+        for group in (_group(self.text, self.case, self.words, self.regex), ways, self._second):
+            flow.addWidget(group)
+        self._flow = flow
+        close = self._button("Close (Esc)", "query.find.close", self.close_bar, "close")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(*_MARGINS)
+        row.addLayout(flow, 1)
+        row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        self._close_width = close.sizeHint().width() + row.spacing()
+        for one, other in pairwise([self.text, self.replacement, self.case, self.words, self.regex]):
             QWidget.setTabOrder(one, other)
+
+    def height_for(self, width: int) -> int:
+        """Return how high the bar is at *width*."""
+        left, top, right, bottom = _MARGINS
+        return self._flow.heightForWidth(width - left - right - self._close_width) + top + bottom
 
     def _field(self, words: str, name: str) -> QLineEdit:
         field = QLineEdit(placeholderText=words)
         field.setObjectName(name)
         field.setAccessibleName(words)
         field.setProperty("mono", True)
-        field.setMinimumWidth(theme.scaled(210))
+        field.setFixedWidth(theme.scaled(190))
         return field
 
     def _switch(self, text: str, words: str, name: str) -> QPushButton:
@@ -129,14 +131,12 @@ class FindReplace(QFrame):
 
     def open_bar(self, *, replacing: bool = False) -> None:
         """Show the bar; what is selected in one line is looked for."""
-        self.replacement.setVisible(replacing)
         self._second.setVisible(replacing)
         selected = self._editor.textCursor().selectedText()
         if selected and "\u2029" not in selected and len(selected) < 200:
             self.text.setText(QRegularExpression.escape(selected) if self.regex.isChecked() else selected)
         self.show()
-        self._place()
-        self.raise_()
+        self.resized.emit()
         self.text.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.text.selectAll()
         self._count()
@@ -144,6 +144,7 @@ class FindReplace(QFrame):
     def close_bar(self) -> None:
         """Hide the bar and its highlights, and go back to the text."""
         self.hide()
+        self.resized.emit()
         self._timer.stop()
         self._rest.stop()
         self._matches, self._all = [], False
@@ -235,12 +236,6 @@ class FindReplace(QFrame):
                 self._go(1 if arg__1.key() == Qt.Key.Key_Down else -1)
             case _:
                 super().keyPressEvent(arg__1)
-
-    @override
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() is QEvent.Type.Resize and self.isVisible():
-            self._place()
-        return False
 
     # -- how
 
@@ -387,11 +382,15 @@ class FindReplace(QFrame):
         which = f"{at + 1:,} of " if at < count and self._matches[at] == here and here[1] else ""
         self.said.setText(f"{which}{count:,}{more}" if count or not self._all else "No match")
 
-    def _place(self) -> None:
-        editor = self._editor
-        self.adjustSize()
-        right = editor.viewport().geometry().right()
-        self.move(max(0, right - self.width() - theme.scaled(8)), theme.scaled(6))
+
+def _group(*widgets: QWidget) -> QWidget:
+    group = QWidget()
+    row = QHBoxLayout(group)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(4)
+    for widget in widgets:
+        row.addWidget(widget)
+    return group
 
 
 def _call(wanted: Callable[[], object], _checked: bool = False) -> None:
