@@ -211,8 +211,8 @@ def test_that_names_with_an_ampersand_are_shown_whole(driver, profile):
 def test_that_a_click_on_a_slot_chooses_it(connected):
     connected.hand("pool.exhaust")
     board = connected.find("pool.slots")
-    card = board._cards[board.rows()[0].key]
-    QTest.mouseClick(card, Qt.MouseButton.LeftButton, pos=QPoint(10, 10))
+    corner = board.card_area(board.rows()[0].key).topLeft()
+    QTest.mouseClick(board.viewport(), Qt.MouseButton.LeftButton, pos=corner + QPoint(10, 10))
     assert board.selected_key() == board.rows()[0].key
     connected.hand("pool.check_in")
     assert board.rows()[0].state == "idle"

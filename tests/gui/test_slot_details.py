@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from pgexplorer.ui.slot_details import SlotDetails
@@ -49,10 +49,11 @@ def test_that_an_idle_transaction_tells_its_age_and_a_double_click_its_details(c
     connected.hand("pool.run")
     connected.until(lambda: connected.find("pool.slots").rows()[-1].age in {"1 s", "2 s"})
     board = connected.find("pool.slots")
-    card = board._cards[board.rows()[-1].key]
-    assert card._state.text().startswith("idle in transaction ")
-    assert "1 s" not in board.rows()[-1].spoken().replace("0", "")
-    QTest.mouseDClick(card, Qt.MouseButton.LeftButton)
+    row = board.rows()[-1]
+    assert board._look()._state_room(row)[0].startswith("idle in transaction ")
+    assert "1 s" not in row.spoken().replace("0", "")
+    corner = board.card_area(row.key).topLeft()
+    QTest.mouseDClick(board.viewport(), Qt.MouseButton.LeftButton, pos=corner + QPoint(10, 10))
     shown(connected).close()
 
 

@@ -21,12 +21,13 @@ from pgexplorer.ui.slot_details import SlotDetails
 from pgexplorer.ui.widgets.code_view import CodeView
 from pgexplorer.ui.widgets.elided_label import ElidedLabel
 from pgexplorer.ui.widgets.empty_state import EmptyState
+from pgexplorer.ui.widgets.figure_label import FigureLabel
 from pgexplorer.ui.widgets.flow_layout import FlowLayout
 from pgexplorer.ui.widgets.slot_board import SlotBoard, SlotRow
 from pgexplorer.ui.widgets.states import StateKind
 from pgexplorer.units import age, clock, duration
 
-_PULSE = 100  # milliseconds between two looks at the pool's records
+_PULSE = 50  # milliseconds between two looks at one half of the pool's records: its slots, its figures
 _SLOWEST = 500  # where a look takes long, because busy threads have the interpreter
 _SHARE = 25  # the look may take one part of so many
 _KINDS: dict[SlotState, StateKind] = {
@@ -45,6 +46,7 @@ _CANCEL_AFTER = 0.3  # seconds: what runs for less is over before anybody can ch
 _LONG = 1.0  # seconds after which the server is asked what a statement waits for
 _WAITS_PAUSE = 2.0  # seconds between two such questions
 _WIDE = 46  # characters of a table in a message
+_MENU = (("details", "Stack and history…"), ("terminate", "Terminate the backend"))
 _AGEING = {SlotState.IN_TRANSACTION, SlotState.FAILED_TRANSACTION}
 
 
@@ -60,6 +62,10 @@ class PoolPanel(Panel):
         self._server = server
         self._jobs = jobs
         self._busy = 0
+        self._is_closed = False  # the pool, as the last look found it
+        self._glanced: tuple[tuple[StateKind, ...], str, str] = ((), "", "")
+        self._turn = False  # whose turn it is: the slots' where true
+        self._seen: tuple[Slot, ...] = ()
         self._waits: dict[int, str] = {}  # what the server says that a backend waits for
         self._waits_at = 0.0  # when it may be asked again
         self._running: set[int] = set()  # pids on which a statement by hand runs
@@ -80,7 +86,7 @@ class PoolPanel(Panel):
         self.code.setAccessibleName("Everything done so far as a Python script")
         self._class = ElidedLabel()
         self._class.setProperty("muted", True)
-        self._figures: dict[str, QLabel] = {}
+        self._figures: dict[str, FigureLabel] = {}
         self._last = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self._last.setObjectName("pool.last")
         self._last.setAccessibleName("What the last action did")
@@ -181,8 +187,7 @@ class PoolPanel(Panel):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
 
     def _figure(self, name: str) -> QWidget:
-        figure = self._figures[name] = QLabel("0")
-        figure.setProperty("figure", True)
+        figure = self._figures[name] = FigureLabel("0")
         figure.setAccessibleName(name)
         caption = QLabel(name)
         caption.setProperty("muted", True)
@@ -272,6 +277,8 @@ class PoolPanel(Panel):
 
     def _slot_action(self, key: str, wanted: str) -> None:
         self.slots.select(key)
+        if int(key) <= 0:
+            return
         if wanted == "return":
             self.action("pool.check_in").trigger()
         elif wanted == "details":
@@ -284,7 +291,7 @@ class PoolPanel(Panel):
             )
 
     def _details(self) -> None:
-        if key := self.slots.selected_key():
+        if (key := self.slots.selected_key()) and int(key) > 0:
             self._show_details(int(key))
 
     def _show_details(self, pid: int) -> None:
@@ -333,13 +340,15 @@ class PoolPanel(Panel):
         self._whole.hide()
         self._nothing.show()
         self.slots.set_rows(())
-        self.glance_changed.emit((), "Not connected", "")
+        self._glanced = (), "Not connected", ""
+        self.glance_changed.emit(*self._glanced)
         self._enable()
 
     def _beat(self) -> None:
-        """Look, and look less often where looking is slow: the window must answer first."""
+        """Look at one half in turns, and less often where looking is slow: the window must answer first."""
         began = time.perf_counter()
-        self._look()
+        self._turn = not self._turn
+        self._show_slots() if self._turn else self._show_figures()
         took = (time.perf_counter() - began) * 1000
         wanted = min(_SLOWEST, max(_PULSE, round(took * _SHARE)))
         if abs(wanted - self._pulse.interval()) > _PULSE // 2:
@@ -347,18 +356,32 @@ class PoolPanel(Panel):
 
     def _look(self) -> None:
         """Draw the records of the moment. Nothing here asks a connection or waits for a lock held over the network."""
+        self._show_slots()
+        self._show_figures()
+
+    def _show_slots(self) -> None:
         if self._server.in_use is None:
             return
-        pool = self._server.in_use.pool
-        slots, stats = pool.slots(patient=False), pool.stats(patient=False)
+        slots = self._server.in_use.pool.slots(patient=False)
         now = time.monotonic()
         by_hand = {held.pid for held in self._server.in_use.hand.held()}
+        self._seen = slots
         self._ask_waits(slots, now)
         self.slots.set_rows(
             [_row(slot, now, self._waits.get(slot.pid, ""), is_mine=slot.pid in by_hand) for slot in slots]
         )
+        self._enable()
+
+    def _show_figures(self) -> None:
+        in_use = self._server.in_use
+        if in_use is None:
+            return
+        pool, slots = in_use.pool, self._seen
+        stats = pool.stats(patient=False)
         waits = f" · waits {pool.timeout:g} s" if pool.timeout else ""
-        self._class.setText(f"{pool.kind} · min {pool.minconn} · max {pool.maxconn}{waits}")
+        kind = f"{pool.kind} · min {pool.minconn} · max {pool.maxconn}{waits}"
+        if kind != self._class.text():
+            self._class.setText(kind)
         for name, text in (
             ("in use", f"{stats.used}"),
             ("idle", f"{stats.idle}"),
@@ -367,12 +390,14 @@ class PoolPanel(Panel):
             ("refused", f"{stats.exhausted + stats.timed_out + stats.too_many:,}"),
             ("median wait", duration(stats.wait_median)),
         ):
-            if self._figures[name].text() != text:
-                self._figures[name].setText(text)
-        kinds = [_KINDS[slot.state] for slot in slots]
-        beside = self._server.in_use.side.is_open
-        self.glance_changed.emit(tuple(kinds), _glance(stats, beside=beside), _tip(slots, stats, beside=beside))
-        self._enable()
+            self._figures[name].show_text(text)
+        beside = in_use.side.is_open
+        kinds: tuple[StateKind, ...] = tuple(_KINDS[slot.state] for slot in slots)
+        glance = kinds, _glance(stats, beside=beside), _tip(slots, stats, beside=beside)
+        if glance != self._glanced:
+            self._glanced = glance
+            self.glance_changed.emit(*glance)
+        self._enable(is_closed=stats.is_closed)
 
     def _ask_waits(self, slots: tuple[Slot, ...], now: float) -> None:
         """Have the server asked what statements wait for that run for long: over the side connection, now and then."""
@@ -407,10 +432,11 @@ class PoolPanel(Panel):
             return 0
         return mine[-1] if mine else 0
 
-    def _enable(self, _key: str = "") -> None:
+    def _enable(self, _key: str = "", *, is_closed: bool | None = None) -> None:
         in_use = self._server.in_use
         ready = in_use is not None and not self._busy
-        closed = in_use is not None and in_use.pool.stats(patient=False).is_closed
+        if is_closed is not None:
+            self._is_closed = is_closed
         chosen = self._chosen()
         rests = chosen not in self._running
         for name, usable in (
@@ -419,7 +445,7 @@ class PoolPanel(Panel):
             ("pool.return_all", ready),
             ("pool.return_stranger", ready),
             ("pool.close_all", ready),
-            ("pool.reopen", ready and closed),
+            ("pool.reopen", ready and self._is_closed),
             ("pool.details", bool(self.slots.selected_key())),
             ("pool.check_in", ready and bool(chosen)),
             ("pool.leak", ready and bool(chosen) and rests),
@@ -437,9 +463,9 @@ def _row(slot: Slot, now: float, wait: str, *, is_mine: bool) -> SlotRow:
     holder = "nobody: leaked" if slot.leaked else slot.holder
     held = clock(slot.held_for(now)) if slot.held_since else ""
     return SlotRow(
-        key=str(slot.pid),
+        key=str(slot.pid or -slot.number),  # while it is opened there is no backend
         number=slot.number,
-        pid=str(slot.pid),
+        pid=str(slot.pid) if slot.pid else "",
         state="leaked" if slot.leaked else str(slot.state),
         state_kind="bad" if slot.leaked else _KINDS[slot.state],
         age=_age(slot, now, wait),
@@ -447,7 +473,7 @@ def _row(slot: Slot, now: float, wait: str, *, is_mine: bool) -> SlotRow:
         sql=slot.sql if slot.is_out else "",
         held=held,
         actions=tuple(actions),
-        menu=(("details", "Stack and history…"), ("terminate", "Terminate the backend")),
+        menu=_MENU if slot.pid else (),
     )
 
 

@@ -37,6 +37,7 @@ from pgexplorer.ui.panel import Panel
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.elided_label import ElidedLabel
 from pgexplorer.ui.widgets.empty_state import EmptyState
+from pgexplorer.ui.widgets.figure_label import FigureLabel
 from pgexplorer.ui.widgets.flow_layout import FlowLayout
 from pgexplorer.ui.widgets.histogram_chart import HistogramChart, human_seconds
 from pgexplorer.ui.widgets.rate_chart import RateChart, RateLine
@@ -72,7 +73,7 @@ class StatisticsPanel(Panel):
         self._shape: _Shape | None = None
         self.series = Series()
         self.figures: tuple[Figure, ...] = ()
-        self._tiles: dict[str, QLabel] = {}
+        self._tiles: dict[str, FigureLabel] = {}
         self.charts = {label: HistogramChart() for label in _TITLES}
         for label, chart in self.charts.items():
             chart.setObjectName(f"statistics.{label}")
@@ -233,8 +234,6 @@ class StatisticsPanel(Panel):
         if event.type() is QEvent.Type.StyleChange:
             self._fit()
             self._size_parts()
-            for tile in self._tiles.values():
-                self._widen(tile, tile.text())
 
     def _fit(self) -> None:
         width = self.width() / max(1, theme.scaled(100)) * 100
@@ -332,16 +331,7 @@ class StatisticsPanel(Panel):
         tile = self._tiles.get(figure.label)
         if tile is None:
             tile = self._tiles[figure.label] = self._tile(figure)
-        if tile.text() != text:
-            if len(tile.text()) != len(text):
-                self._widen(tile, text)
-            tile.setText(text)
-
-    def _widen(self, tile: QLabel, text: str) -> None:
-        """Make *tile* as large as *text* needs: a label of fixed size does not have the rest laid out anew."""
-        tile.ensurePolished()
-        metrics = tile.fontMetrics()
-        tile.setFixedSize(metrics.horizontalAdvance("8" * len(text)) + 2, metrics.height())
+        tile.show_text(text)
 
     def _clear_tiles(self) -> None:
         """Take the numbers of another pool away: psycopg2's has fewer."""
@@ -352,10 +342,9 @@ class StatisticsPanel(Panel):
                 tile.setParent(None)  # at once: the new one has its name
                 tile.deleteLater()
 
-    def _tile(self, figure: Figure) -> QLabel:
-        number = QLabel(textFormat=Qt.TextFormat.PlainText)
+    def _tile(self, figure: Figure) -> FigureLabel:
+        number = FigureLabel()
         number.setObjectName(f"statistics.{figure.label.replace(' ', '_')}")
-        number.setProperty("figure", True)
         number.setAccessibleName(figure.label)
         number.setAccessibleDescription(_spoken(figure))
         caption = QLabel(figure.label, textFormat=Qt.TextFormat.PlainText)
