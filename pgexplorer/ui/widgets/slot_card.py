@@ -241,7 +241,7 @@ class CardLook:
     # -- what is drawn once ------------------------------------------------------------------------------------
 
     def _frame(self, kind: StateKind | None, edge: str) -> QPixmap:
-        """Return an empty card with the stripe of *kind* and an edge in the colour *edge*, dashed where *kind* is None."""
+        """Return an empty card: the stripe of *kind*, an edge in the colour *edge*, dashed where *kind* is None."""
         drawn = self._drawn[kind, edge] = self._blank(self.width, self.height)
         is_thick = edge == "focus"
         radius = theme.scaled(8)
