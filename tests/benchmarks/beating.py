@@ -49,11 +49,19 @@ class Beating:
         loop = QEventLoop()
         deadline = time.perf_counter() + WAIT
         look = QTimer(interval=20)
-        look.timeout.connect(lambda: loop.quit() if fact() or time.perf_counter() > deadline else None)
+        was_true = False  # once is enough: what was at rest may begin something before the loop has ended
+
+        def watch() -> None:
+            nonlocal was_true
+            was_true = was_true or fact()
+            if was_true or time.perf_counter() > deadline:
+                loop.quit()
+
+        look.timeout.connect(watch)
         look.start()
         loop.exec()
         look.stop()
-        if not fact():
+        if not was_true:
             raise TimeoutError("the window did not come to rest")
 
     def rest(self, seconds: float) -> None:
