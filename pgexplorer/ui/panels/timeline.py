@@ -18,7 +18,8 @@ from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.panel import Panel
 from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.flow_layout import FlowLayout
-from pgexplorer.ui.widgets.timeline_view import TimelineLegend, TimelineView
+from pgexplorer.ui.widgets.timeline_legend import TimelineLegend
+from pgexplorer.ui.widgets.timeline_view import TimelineView
 
 _QUICKEST, _STILL, _SLOWEST = 33, 200, 500  # milliseconds between two looks: live, paused, at most
 _HIDDEN = 1000  # milliseconds between two looks while nobody sees it
@@ -147,7 +148,7 @@ class TimelinePanel(Panel):
             self.note.setText(f"{self._missed:,} event{'' if self._missed == 1 else 's'} missed")
             self.note.setVisible(bool(self._missed))
         if self.isVisible():
-            self.view.refresh()
+            self.view.advance()
 
     def _pace(self, per_second: float) -> None:
         """Look again soon, but never take more than a small share of the time from those who use the pool."""

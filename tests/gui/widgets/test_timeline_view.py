@@ -14,8 +14,13 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QToolTip
 from pgexplorer.pool.events import Event, EventKind
 from pgexplorer.pool.timeline import Shares, Timeline
 from pgexplorer.ui import theme
-from pgexplorer.ui.widgets import timeline_view
-from pgexplorer.ui.widgets.timeline_view import TimelineLegend, TimelineView, ago, column_codes, duration, tick_step
+from pgexplorer.ui.widgets import timeline_painter
+from pgexplorer.ui.widgets.timeline_columns import HEIGHTS, Columns, column_codes
+from pgexplorer.ui.widgets.timeline_legend import TimelineLegend
+from pgexplorer.ui.widgets.timeline_marks import clusters_of, paint_words
+from pgexplorer.ui.widgets.timeline_painter import TimelinePainter
+from pgexplorer.ui.widgets.timeline_time import ago, duration, tick_names, tick_step
+from pgexplorer.ui.widgets.timeline_view import LONGEST, SHORTEST, TimelineView
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", "does not support raise", extend=True)
 
@@ -197,12 +202,14 @@ def test_that_it_says_in_words_what_is_seen(show):
 
 def test_that_many_spans_are_painted_as_shares_and_few_one_by_one(show, monkeypatch):
     one_by_one = []
-    plain = TimelineView._paint_spans
-    monkeypatch.setattr(TimelineView, "_paint_spans", lambda *args: (one_by_one.append(len(args[2])), plain(*args))[1])
+    plain = TimelinePainter._paint_spans
+    monkeypatch.setattr(
+        TimelinePainter, "_paint_spans", lambda *args: (one_by_one.append(len(args[3])), plain(*args))[1]
+    )
     view = show(busy(20_000))
     view.picture()
     assert sum(one_by_one) < 1_000
-    assert view._columns
+    assert view._drawer.columns
     colours = colours_of(view.picture().toImage())
     assert theme.colour("good_fill").name() in colours
     assert theme.colour("warn_fill").name() in colours
@@ -213,14 +220,65 @@ def test_that_many_spans_are_painted_as_shares_and_few_one_by_one(show, monkeypa
 
 
 def test_that_lanes_not_counted_in_time_are_painted_soon_after(show, monkeypatch):
-    monkeypatch.setattr(timeline_view, "_MOST_AT_ONCE", -1.0)
+    monkeypatch.setattr(timeline_painter, "_MOST_AT_ONCE", -1.0)
     view = show(busy(20_000, lanes=3))
     view.grab()
-    assert view._is_unfinished
-    monkeypatch.setattr(timeline_view, "_MOST_AT_ONCE", 60.0)
+    assert view._drawer.is_unfinished
+    monkeypatch.setattr(timeline_painter, "_MOST_AT_ONCE", 60.0)
     view.grab()
-    assert not view._is_unfinished
-    assert set(view._columns) == {1, 2, 3}
+    assert not view._drawer.is_unfinished
+    assert set(view._drawer.columns) == {1, 2, 3}
+
+
+@pytest.mark.parametrize("make", [story, lambda: busy(20_000, lanes=3), lambda: busy(20_000, most=500)])
+def test_that_what_is_painted_piece_by_piece_is_what_is_painted_at_once(show, qtbot, make):
+    view = show(make())
+    view.picture()  # what is found in painting may move the rest
+    view.advance()
+    turns = []
+    view._stint.timeout.connect(lambda: turns.append(view._next is None))
+    qtbot.waitUntil(lambda: view._frame is not None)
+    assert len(turns) > 1  # no turn of the event loop had to paint it all
+    by_pieces = view.viewport().grab().toImage()
+    view._drop_frame()
+    view._is_picture = True  # nothing is left for a later paint
+    assert view.viewport().grab().toImage() == by_pieces
+
+
+def test_that_a_person_does_not_wait_for_what_is_painted_piece_by_piece(show, qtbot):
+    view = show(busy(20_000, lanes=3))
+    view.advance()
+    assert view._next is not None
+    view.zoom_in()
+    assert view._next is None
+    assert not view._stint.isActive()
+    assert view._frame is None  # painted at once
+    view.advance()
+    view.hide()
+    assert not view._stint.isActive()
+
+
+def test_that_a_frame_is_not_kept_when_the_theme_or_the_size_changes(show, qapp, qtbot):
+    view = show(story())
+    for change in (
+        lambda: theme.apply(qapp, theme.Scheme.DARK),
+        lambda: view.resize(800, 240),
+        lambda: view.verticalScrollBar().valueChanged.emit(0),
+        lambda: view.pan(-5.0),
+    ):
+        view.advance()
+        qtbot.waitUntil(lambda: view._frame is not None)
+        change()
+        qtbot.waitUntil(lambda: view._frame is None)
+
+
+def test_that_columns_are_not_settled_beyond_the_moment_that_was_painted():
+    timeline, width = busy(2_000), 0.25
+    columns, early = Columns(width), NOW - 30.0  # the source knows more already
+    first, after = int((early - 5) // width), int(early // width) + 1
+    columns.between(timeline, 1, first, after, early)
+    fresh = column_codes(timeline.shares(1, first * width, width, after - first + 4, NOW), None, width)
+    assert columns.between(timeline, 1, first, after + 4, NOW) == fresh
 
 
 def test_that_old_spans_are_still_seen_when_they_are_sums(show):
@@ -238,7 +296,7 @@ def test_that_old_spans_are_still_seen_when_they_are_sums(show):
 
 def test_that_columns_kept_from_paint_to_paint_are_those_counted_anew():
     timeline, width = busy(2_000, most=600), 0.25
-    kept = timeline_view._Columns(width)
+    kept = Columns(width)
     chance = random.Random(3)
     for _ in range(60):
         first = int((NOW - chance.uniform(0, 70)) / width)
@@ -249,11 +307,11 @@ def test_that_columns_kept_from_paint_to_paint_are_those_counted_anew():
 
 def test_that_a_column_stands_as_high_as_its_share():
     shares = Shares([0.0, 1.0, 0.5, 0.001, 1.0], [0.0, 1.0, 0.0, 0.001, 0.5], [0.0] * 5, [0.0, 0.0, 0.5, 0.0, 0.25])
-    heights = [timeline_view._HEIGHTS[code] for code in column_codes(shares, None, 1.0)]
+    heights = [HEIGHTS[code] for code in column_codes(shares, None, 1.0)]
     # running, in transaction, failed, held otherwise; in sixths
     assert heights == [(0, 0, 0, 0), (6, 0, 0, 0), (0, 0, 3, 0), (1, 0, 0, 0), (3, 0, 2, 1)]
     half_seen = column_codes(Shares([0.5], [0.5], [0.0], [0.0]), [0.5], 1.0)
-    assert timeline_view._HEIGHTS[half_seen[0]] == (6, 0, 0, 0)
+    assert HEIGHTS[half_seen[0]] == (6, 0, 0, 0)
 
 
 def test_that_a_gap_is_painted_and_counted(show):
@@ -299,11 +357,11 @@ def test_that_words_of_marks_neither_meet_nor_are_cut(show, seed):
     view = show(told(*rows), 900, 220)
     view.picture()
     places = view._places()
-    clusters = view._clusters(view._source.marks(*view.range), places, 10)
+    clusters = clusters_of(view._source.marks(*view.range), view._sight(), 10)
     for cluster in clusters:
         cluster.room = (cluster.left - 4, cluster.left + 4)
     painter = Recorder(view._small())
-    view._paint_words(painter, clusters, places)
+    paint_words(painter, view._drawer.inks, view._sight(), clusters)
     assert len(painter.texts) >= 2
     areas = sorted((area.left(), area.right()) for area, _ in painter.texts)
     assert areas[0][0] >= places.plot.left() - 0.5
@@ -349,7 +407,7 @@ def test_that_paused_ticks_lie_at_round_times_of_day(show, span):
     view.show_range(NOW - span, NOW)
     left = view._source.wall(view.range[0])
     step = tick_step(span / 10)
-    base, corner, name = timeline_view._tick_names(left, step)
+    base, corner, name = tick_names(left, step)
     assert base <= left + 1e-6
     assert corner
     assert name(step) != name(2 * step)
@@ -402,7 +460,7 @@ def test_that_waits_and_marks_tell_what_they_are(show):
     assert "late waited" in words
     assert "timed out" in words
     served = [wait for wait in view._source.waits(*view.range, NOW) if wait.lane]
-    high = view._wait_height(places.waits.adjusted(0, 5, 0, -5), 2)
+    high = view._sight().wait_height(places.waits.adjusted(0, 5, 0, -5), 2)
     words = view.words_at(QPointF(view.x_of(NOW - 17), rows + served[0].row * high))
     assert "later waited" in words
     assert "served by slot #2" in words
@@ -473,10 +531,10 @@ def test_that_zoom_has_limits(show):
     view = show(story())
     for _ in range(80):
         view.zoom_in()
-    assert view.range[1] - view.range[0] == pytest.approx(timeline_view.SHORTEST, rel=1e-3)
+    assert view.range[1] - view.range[0] == pytest.approx(SHORTEST, rel=1e-3)
     for _ in range(120):
         view.zoom_out()
-    assert view.range[1] - view.range[0] == pytest.approx(timeline_view.LONGEST)
+    assert view.range[1] - view.range[0] == pytest.approx(LONGEST)
     assert view.is_following
 
 
