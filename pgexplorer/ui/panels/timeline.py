@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, Qt, QTimer
 from PySide6.QtGui import QHideEvent, QImage, QImageWriter, QShowEvent
-from PySide6.QtWidgets import QFileDialog, QLabel, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QStackedLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from pgexplorer.jobs import Job, Jobs
@@ -17,6 +17,7 @@ from pgexplorer.server import Server
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.panel import Panel
 from pgexplorer.ui.widgets.empty_state import EmptyState
+from pgexplorer.ui.widgets.figure_label import SteadyLabel
 from pgexplorer.ui.widgets.flow_layout import FlowLayout
 from pgexplorer.ui.widgets.timeline_legend import TimelineLegend
 from pgexplorer.ui.widgets.timeline_view import TimelineView
@@ -24,9 +25,11 @@ from pgexplorer.ui.widgets.timeline_view import TimelineView
 _QUICKEST, _STILL, _SLOWEST = 33, 200, 500  # milliseconds between two looks: live, paused, at most
 _HIDDEN = 1000  # milliseconds between two looks while nobody sees it
 _PAINTING, _READING = 0.03, 0.02  # of this thread's time, in the long run: the pool's users need the interpreter
-_BURST = 0.01  # seconds that one look may take when the looks before took little
+_BURST = 0.002  # seconds that one look may take when the looks before took little
 _LEAST = 200  # events that are read at a look in any case
-_SLICE = 1000  # events folded at once while it catches up
+_SLICE = 150  # events folded in one turn of the event loop: about half a millisecond
+_BETWEEN = 2  # milliseconds between two such turns
+_FEW = 1000  # events that are read on this thread in any case
 
 
 class TimelinePanel(Panel):
@@ -49,11 +52,12 @@ class TimelinePanel(Panel):
         self._looked_at, self._elapsed = time.monotonic(), 1.0  # the last look; seconds between it and the one before
         self._allowed = _BURST  # seconds for reading
         self._per_event = 3e-6  # seconds of this thread's time to read and fold one
+        self._read, self._cost = 0, 0.0  # events of the last look, and this thread's seconds for them
         self._missed = 0  # as the note says
         self.view = TimelineView()
         self.view.setObjectName("timeline.view")
         self.view.following_changed.connect(self._following)
-        self.note = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.note = SteadyLabel()
         self.note.setObjectName("timeline.missed")
         self.note.setProperty("muted", True)
         self.note.setToolTip(
@@ -75,7 +79,7 @@ class TimelinePanel(Panel):
         self._lay_out()
         self._pulse = QTimer(self, interval=_HIDDEN)
         self._pulse.timeout.connect(self.look)
-        self._digest = QTimer(self, interval=0)
+        self._digest = QTimer(self, interval=_BETWEEN)
         self._digest.timeout.connect(self._fold_slice)
         server.opened.connect(self._opened)
         server.swapped.connect(self.look)
@@ -127,13 +131,13 @@ class TimelinePanel(Panel):
         if self._reader is None:
             return
         batch = self._reader.read(self._most())
-        take(self.timeline, batch)
-        read = time.thread_time() - began
-        self._allowed = max(0.0, self._allowed - read)
-        if len(batch.events) >= 50:
-            self._per_event += (read / len(batch.events) - self._per_event) * 0.2
-        self._show()
+        self._read, self._cost = len(batch.events), time.thread_time() - began
         self._pace((len(batch.events) + batch.missed) / max(1e-3, self._elapsed))
+        self._slices.extend(batch.slices(_SLICE))
+        if len(self._slices) == 1:
+            self._fold_slice()
+        else:
+            self._digest.start()
 
     def _most(self) -> int:
         """Return how many events may be read now: what was not used before is allowed, up to a burst."""
@@ -145,8 +149,9 @@ class TimelinePanel(Panel):
     def _show(self) -> None:
         if self.timeline.missed != self._missed:
             self._missed = self.timeline.missed
-            self.note.setText(f"{self._missed:,} event{'' if self._missed == 1 else 's'} missed")
-            self.note.setVisible(bool(self._missed))
+            self.note.show_text(f"{self._missed:,} event{'' if self._missed == 1 else 's'} missed")
+            if self.note.isHidden() == bool(self._missed):
+                self.note.setVisible(bool(self._missed))
         if self.isVisible():
             self.view.advance()
 
@@ -154,7 +159,7 @@ class TimelinePanel(Panel):
         """Look again soon, but never take more than a small share of the time from those who use the pool."""
         if not self.isVisible():
             # A busy pool is read more often, so that its ring is not full before.
-            interval = max(_QUICKEST, _HIDDEN * min(1.0, _SLICE / max(1.0, per_second)))
+            interval = max(_QUICKEST, _HIDDEN * min(1.0, _FEW / max(1.0, per_second)))
         else:
             left, right = self.view.range
             a_pixel = (right - left) / max(1, self.view.width()) * 1000
@@ -177,7 +182,7 @@ class TimelinePanel(Panel):
     def _catch_up(self) -> None:
         """Read what the ring has. When that is much it is read on a worker, and folded in slices between frames."""
         reader = self._reader
-        if reader is None or self._catching is not None or self._slices or reader.behind <= _SLICE:
+        if reader is None or self._catching is not None or self._slices or reader.behind <= _FEW:
             return
 
         def read(batch: Batch) -> None:
@@ -191,11 +196,18 @@ class TimelinePanel(Panel):
         self._catching = self._jobs.call(reader.read, name="read the pool's events", done=read, ended=ended)
 
     def _fold_slice(self) -> None:
+        began = time.thread_time()
         if self._slices:
             take(self.timeline, self._slices.popleft())
-        if not self._slices:
-            self._digest.stop()
-            self._show()
+        self._cost += time.thread_time() - began
+        if self._slices:
+            return
+        self._digest.stop()
+        self._allowed = max(0.0, self._allowed - self._cost)
+        if self._read >= 50:
+            self._per_event += (self._cost / self._read - self._per_event) * 0.2
+        self._read, self._cost = 0, 0.0
+        self._show()
 
     def _opened(self) -> None:
         self._forget()

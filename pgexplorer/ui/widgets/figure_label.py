@@ -1,18 +1,21 @@
-"""A number that changes often: a label which grows with its text and never has the rest laid out anew for less."""
+"""Labels whose numbers change often: they grow with their text, and for less never have the rest laid out anew."""
+
+import re
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QLabel, QWidget
 from typing_extensions import override
 
+_DIGIT = re.compile(r"\d")
 
-class FigureLabel(QLabel):
-    """A number in large letters. It keeps the width of the longest text that it had: a label of fixed size is quiet."""
+
+class SteadyLabel(QLabel):
+    """One line of plain text as wide as the widest that it had: a label of fixed size is quiet in its layout."""
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setProperty("figure", True)
-        self._longest = 0  # characters
+        self._widest = ""  # the text, its figures all of one width
         self._shown = ""
         self.show_text(text)
 
@@ -21,8 +24,8 @@ class FigureLabel(QLabel):
         if text == self._shown:
             return
         self._shown = text
-        if len(text) > self._longest:
-            self._longest = len(text)
+        if len(text) > len(self._widest):
+            self._widest = _DIGIT.sub("8", text)
             self._widen()
         self.setText(text)
 
@@ -35,4 +38,13 @@ class FigureLabel(QLabel):
     def _widen(self) -> None:
         self.ensurePolished()
         metrics = self.fontMetrics()
-        self.setFixedSize(metrics.horizontalAdvance("8" * self._longest) + 2, metrics.height())
+        self.setFixedSize(metrics.horizontalAdvance(self._widest) + 2, metrics.height())
+
+
+class FigureLabel(SteadyLabel):
+    """A number in large letters."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent=parent)
+        self.setProperty("figure", True)
+        self.show_text(text)

@@ -104,8 +104,9 @@ class TimelineView(QAbstractScrollArea):
         if self._next is not None:
             return
         self._look()
-        if self._frame is None:  # the first one is wanted at once
-            self.viewport().update()
+        self._begin_frame()
+
+    def _begin_frame(self) -> None:
         sight = self._next_sight = self._sight()
         self._next = QPixmap(round(sight.width * sight.ratio), round(sight.height * sight.ratio))
         self._next.setDevicePixelRatio(sight.ratio)
@@ -331,8 +332,8 @@ class TimelineView(QAbstractScrollArea):
                 self._paint_focus(painter)
         finally:
             painter.end()
-        if is_unfinished:
-            self.viewport().update()
+        if is_unfinished and self._next is None:
+            self._begin_frame()
 
     def _paint_focus(self, painter: QPainter) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
