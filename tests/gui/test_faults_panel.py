@@ -13,6 +13,7 @@ from pgexplorer.lab.scenarios import SCENARIOS, run
 from pgexplorer.server import PoolBench
 from pgexplorer.ui.panels import faults as module
 from pgexplorer.ui.panels.faults import FaultsPanel
+from pgexplorer.ui.scenario_part import ICON
 
 WAIT = 20_000  # milliseconds: a bound for a slow machine
 
@@ -305,7 +306,7 @@ def test_that_a_scenario_ends_in_its_sentence_and_the_pool_comes_back(person, sh
     assert (person.pool.minconn, person.pool.maxconn, person.pool.stats().is_closed) == (2, 3, False)
     assert person.server.in_use.profile.pool_class == "ThreadedConnectionPool"
     person.until(person.find("scenario.run").isEnabled)
-    assert person.find("scenario.list").item(0).data(module._ICON) == "check"
+    assert person.find("scenario.list").item(0).data(ICON) == "check"
     person.driver.query("select 42 as answer")
     assert person.driver.texts(person.driver.find("query.grid").model()) == [["42"]]
 
