@@ -5,49 +5,56 @@ fits into constant memory and its overview stays true. No lock: one thread reads
 """
 
 import csv
-import time
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby, repeat
-from typing import NamedTuple, TextIO
+from itertools import groupby
+from typing import TextIO
 
 from pgexplorer.pool.events import Event, EventKind
-from pgexplorer.pool.protocol import Pool
+from pgexplorer.pool.lane import (
+    BROKEN,
+    CLOSED,
+    DROPPED,
+    FAILED,
+    GAVE_UP,
+    HELD,
+    IN_TRANSACTION,
+    OPENING,
+    PARTS,
+    RETURNED,
+    RUNNING,
+    SERVED,
+    TIMED_OUT,
+    UNKNOWN,
+    Asked,
+    Lane,
+    LaneNow,
+    Mark,
+    Shares,
+    Span,
+    Wait,
+)
 from pgexplorer.pool.slot import Slot, SlotState, Waiter
 from pgexplorer.pool.stock import STOCK_CLASSES
+from pgexplorer.pool.track import Sums, Track, pour
 
 MOST_SPANS = 20_000  # kept one by one, in all lanes together
 _MOST_MARKS = 2_000
 _MOST_WAITS = 2_000
-_FINEST = 1 / 32  # seconds: the first stretch that old spans are summed up by
-_WIDER = 4  # each next stretch is as many times as long
-_MOST_STRETCHES = 512  # of one length, before the older half is summed up by the next
-_MOST_AT_ONCE = 8  # stretches among which one span is shared out
-_MOST_LENGTHS = 9  # the last is 34 minutes; should even these become too many, it doubles
 _SAME = 0.25  # seconds by which a check-out's event may come after the moment that the slot names
 _LATE = 0.25  # seconds after which no event with an earlier time is expected
 _GONE = 1.0  # seconds after which somebody who is not in the queue has stopped waiting
-_LATEST = 1.0  # seconds by which the event of a check-in may come too late
-_LOOK = 0.25  # seconds between two looks at the slots
 _STORM = 0.001  # seconds within which equal marks are one
 
-# How a hold or a wait ended.
-RETURNED, UNKNOWN, DROPPED, CLOSED = "returned", "end not seen", "dropped", "pool closed"
-SERVED, TIMED_OUT, GAVE_UP = "served", "timed out", "gave up"
 RECONNECTED, POOL_REPLACED = "reconnected", "pool replaced"  # marks that are no event of their own
 
-_HELD, _RUNNING, _OPENING = SlotState.CHECKED_OUT, SlotState.RUNNING, SlotState.OPENING
-_IN_TRANSACTION, _FAILED, _BROKEN = SlotState.IN_TRANSACTION, SlotState.FAILED_TRANSACTION, SlotState.BROKEN
-_PARTS = (_RUNNING, _IN_TRANSACTION, _FAILED, _BROKEN)
 _LEFT = {
-    EventKind.DONE: _HELD,
-    EventKind.DONE_IN_TRANSACTION: _IN_TRANSACTION,
-    EventKind.DONE_FAILED: _FAILED,
-    EventKind.LOST: _BROKEN,
+    EventKind.DONE: HELD,
+    EventKind.DONE_IN_TRANSACTION: IN_TRANSACTION,
+    EventKind.DONE_FAILED: FAILED,
+    EventKind.LOST: BROKEN,
 }
 _OUT, _IN, _BEGAN, _SETTLED, _LOST = (
     EventKind.CHECKED_OUT,
@@ -58,514 +65,8 @@ _OUT, _IN, _BEGAN, _SETTLED, _LOST = (
 )
 
 
-class Span(NamedTuple):
-    """A stretch of one lane: a hold (CHECKED_OUT), what was done in it, or the opening of its connection (OPENING)."""
-
-    lane: int
-    start: float  # seconds on time.monotonic's clock
-    end: float
-    state: SlotState
-    holder: str
-    thread: str
-    pid: int
-    detail: str  # the statement, or the one that ran last; how a hold ended
-    is_open: bool  # it goes on
-
-
-class Wait(NamedTuple):
-    """Somebody who waits or waited."""
-
-    start: float
-    end: float
-    holder: str
-    thread: str
-    ending: str  # SERVED, TIMED_OUT, CLOSED, GAVE_UP, UNKNOWN; "" while it goes on
-    lane: int  # that served it, 0 when none did
-    served_at: float  # when the connection came home or was opened that served it
-    row: int  # the lowest that was free when it began, from 0
-
-
-class Mark(NamedTuple):
-    """Something that happened at one moment, or *times* times from *at* until *until*."""
-
-    at: float
-    until: float
-    kind: str  # an EventKind's value, RECONNECTED or POOL_REPLACED
-    lane: int  # 0 when none is concerned
-    pid: int
-    holder: str
-    thread: str
-    detail: str
-    took: float  # seconds
-    times: int
-
-
-class LaneNow(NamedTuple):
-    """A lane and what is there at this moment."""
-
-    number: int
-    pid: int  # 0: no connection
-    state: SlotState  # IDLE when nobody has it
-    holder: str
-
-
-class Shares(NamedTuple):
-    """Seconds of a lane by columns of equal width."""
-
-    held: list[float]
-    running: list[float]
-    in_transaction: list[float]
-    failed: list[float]  # and broken
-
-
-class _Stretches:
-    """The stretches of one length: their numbers, in order, and the seconds in each."""
-
-    __slots__ = ("at", "begin", "length", "seconds")
-
-    def __init__(self, length: float) -> None:
-        self.length = length  # seconds
-        self.begin = float("-inf")  # what is older lies in longer ones
-        self.at = array("q")
-        self.seconds = array("d")
-
-    def add(self, at: int, seconds: float) -> None:
-        numbers = self.at
-        if not numbers or at > numbers[-1]:
-            numbers.append(at)
-            self.seconds.append(seconds)
-            return
-        place = bisect_left(numbers, at)
-        if numbers[place] == at:
-            self.seconds[place] += seconds
-        else:
-            numbers.insert(place, at)
-            self.seconds.insert(place, seconds)
-
-    def clone(self) -> "_Stretches":
-        other = copy(self)
-        other.at, other.seconds = self.at[:], self.seconds[:]
-        return other
-
-    def halve(self) -> None:
-        """Make each twice as long."""
-        double = _Stretches(self.length * 2)
-        for at, seconds in zip(self.at, self.seconds, strict=True):
-            double.add(at // 2, seconds)
-        self.length, self.at, self.seconds = double.length, double.at, double.seconds
-
-
-class Sums:
-    """Seconds by stretches of time that widen with age: some thousand numbers, whatever is added."""
-
-    __slots__ = ("_lengths",)
-
-    def __init__(self) -> None:
-        self._lengths = [_Stretches(_FINEST)]
-
-    def add(self, start: float, end: float) -> None:
-        """Count the time from *start* to *end*: what is long, or old, by longer stretches."""
-        for place in range(_MOST_LENGTHS):
-            stretches = self._of_length(place)
-            is_last = place + 1 == _MOST_LENGTHS
-            if end - start > _MOST_AT_ONCE * stretches.length and not is_last:
-                continue
-            begin = stretches.begin
-            if start >= begin or is_last:
-                self._put(place, start, end)
-                return
-            if end > begin:
-                self._put(place, begin, end)
-                end = begin
-
-    def _of_length(self, place: int) -> _Stretches:
-        if place == len(self._lengths):
-            self._lengths.append(_Stretches(_FINEST * _WIDER**place))
-        return self._lengths[place]
-
-    def clone(self) -> "Sums":
-        """Return a copy."""
-        other = Sums()
-        other._lengths = [stretches.clone() for stretches in self._lengths]
-        return other
-
-    def add_all(self, starts: Sequence[float], ends: Sequence[float]) -> None:
-        """Count many, in order: neighbours in one stretch are added up first."""
-        newest = self._lengths[0]
-        scale = 1 / newest.length  # a power of two: exact
-        at, seconds = 0, 0.0
-        for start, end in zip(starts, ends, strict=True):
-            first = int(start * scale)
-            if first == at and end < (at + 1) * newest.length:
-                seconds += end - start
-                continue
-            if seconds:
-                self.add(at * newest.length, at * newest.length + seconds)
-            at, seconds = first, 0.0
-            if start >= newest.begin and end < (first + 1) * newest.length:
-                seconds = end - start
-            else:
-                at = -1
-                self.add(start, end)
-        if seconds:
-            self.add(at * newest.length, at * newest.length + seconds)
-
-    def _put(self, place: int, start: float, end: float) -> None:
-        stretches = self._lengths[place]
-        length = stretches.length
-        first, last = int(start // length), int(end // length)
-        if first == last:
-            stretches.add(first, end - start)
-        else:
-            stretches.add(first, (first + 1) * length - start)
-            if stretches.at[-1] == first:  # nothing is newer, as nearly always
-                stretches.at.extend(range(first + 1, last))
-                stretches.seconds.extend(repeat(length, last - first - 1))
-            else:
-                for at in range(first + 1, last):
-                    stretches.add(at, length)
-            if (rest := end - last * length) > 0:
-                stretches.add(last, rest)
-        if len(stretches.at) > _MOST_STRETCHES:
-            self._hand_on(place)
-
-    def _hand_on(self, place: int) -> None:
-        """Sum the older half of one length up by the next."""
-        stretches = self._lengths[place]
-        if place + 1 == _MOST_LENGTHS:
-            while len(stretches.at) > _MOST_STRETCHES:
-                stretches.halve()
-            return
-        longer = self._of_length(place + 1)
-        ratio = round(longer.length / stretches.length)
-        cut = stretches.at[len(stretches.at) // 2] // ratio
-        kept = bisect_left(stretches.at, cut * ratio)
-        current, amount = stretches.at[0] // ratio, 0.0
-        for at, seconds in zip(stretches.at[:kept], stretches.seconds[:kept], strict=True):
-            if at // ratio != current:
-                longer.add(current, amount)
-                current, amount = at // ratio, 0.0
-            amount += seconds
-        longer.add(current, amount)
-        del stretches.at[:kept], stretches.seconds[:kept]
-        stretches.begin = cut * longer.length
-        if len(longer.at) > _MOST_STRETCHES:
-            self._hand_on(place + 1)
-
-    def between(self, start: float, end: float) -> Iterator[tuple[float, float, float]]:
-        """Yield (from, to, seconds) of each stretch that reaches into the time from *start* to *end*, oldest first."""
-        for stretches in reversed(self._lengths):
-            length = stretches.length
-            first = bisect_left(stretches.at, int(start // length))
-            after = bisect_right(stretches.at, int(end // length))
-            for place in range(first, after):
-                begin = stretches.at[place] * length
-                yield begin, begin + length, stretches.seconds[place]
-
-    def spread(self, columns: list[float], start: float, width: float) -> None:
-        """Add to each of *columns*, *width* seconds each from *start* on, the seconds that lie in it."""
-        count, scale = len(columns), 1 / width
-        end = start + count * width
-        for stretches in self._lengths:
-            length = stretches.length
-            first = bisect_left(stretches.at, int(start // length))
-            after = bisect_right(stretches.at, int(end // length))
-            numbers, seconds = stretches.at[first:after], stretches.seconds[first:after]
-            if length <= width:
-                shift, step = (length / 2 - start) * scale, length * scale
-                for at, amount in zip(numbers, seconds, strict=True):
-                    column = at * step + shift
-                    if 0.0 <= column < count:
-                        columns[int(column)] += amount
-            else:
-                for at, amount in zip(numbers, seconds, strict=True):
-                    _pour(columns, start, width, at * length, (at + 1) * length, amount / length)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was added."""
-        return not any(stretches.at for stretches in self._lengths)
-
-    @property
-    def total(self) -> float:
-        """All seconds."""
-        return sum(sum(stretches.seconds) for stretches in self._lengths)
-
-
-_Note = tuple[str, str, int, str]  # a hold's holder, thread, pid and ending; of what was done in it the statement alone
-_OF_PART = ("", 0, "")
-
-
-class Track:
-    """Spans in order that do not overlap: the newest one by one, the older ones as sums.
-
-    Each span is a place in four lists. Plain values alone: Python's garbage collector need not look into them.
-    """
-
-    __slots__ = ("ends", "notes", "old", "starts", "sums", "total")
-
-    def __init__(self) -> None:
-        self.starts: list[float] = []
-        self.ends: list[float] = []
-        self.sums: list[float] = []  # of the lengths of all spans before
-        self.notes: list[_Note] = []
-        self.total = 0.0  # seconds ever added
-        self.old = Sums()
-
-    def add(self, start: float, end: float, note: _Note) -> None:
-        """Append a span that begins no earlier than the last one ended."""
-        self.starts.append(start)
-        self.ends.append(end)
-        self.sums.append(self.total)
-        self.notes.append(note)
-        self.total += end - start
-
-    def clone(self) -> "Track":
-        """Return a copy."""
-        other = copy(self)
-        other.starts, other.ends = self.starts[:], self.ends[:]
-        other.sums, other.notes = self.sums[:], self.notes[:]
-        other.old = self.old.clone()
-        return other
-
-    def cut(self, at: float) -> None:
-        """Let the last span end at the moment *at*, if it ends later."""
-        if self.ends and self.ends[-1] > at:
-            end = max(at, self.starts[-1])
-            self.total -= self.ends[-1] - end
-            self.ends[-1] = end
-
-    def forget(self, count: int) -> None:
-        """Keep the oldest *count* spans as sums alone."""
-        self.old.add_all(self.starts[:count], self.ends[:count])
-        del self.starts[:count], self.ends[:count], self.sums[:count], self.notes[:count]
-
-    def places(self, start: float, end: float) -> range:
-        """Return the places of the spans that reach into the time from *start* to *end*."""
-        return range(bisect_left(self.ends, start), bisect_right(self.starts, end))
-
-    def spread(self, columns: list[float], start: float, width: float) -> None:
-        """Add to each of *columns*, *width* seconds each from *start* on, the seconds that lie in it."""
-        count = len(columns)
-        end = start + count * width
-        if not self.old.is_empty:
-            self.old.spread(columns, start, width)
-        places = self.places(start, end)
-        if len(places) <= count:
-            starts, ends = self.starts, self.ends
-            for place in places:
-                _pour(columns, start, width, starts[place], ends[place], 1.0)
-            return
-        # More spans than columns: look up how much lies before each edge, which takes the same time for any number.
-        low, high = places.start, places.stop
-        starts, ends, sums = self.starts, self.ends, self.sums
-        edges = [start + place * width for place in range(count + 1)]
-        after = map(bisect_right, repeat(starts), edges, repeat(low), repeat(high))
-        before = [
-            sums[last] + ((edge if edge < ends[last] else ends[last]) - starts[last])
-            if (last := place - 1) >= low
-            else sums[low]
-            for place, edge in zip(after, edges, strict=True)
-        ]
-        columns[:] = [column + until - begin for column, begin, until in zip(columns, before, before[1:], strict=False)]
-
-
-def _pour(columns: list[float], start: float, width: float, begin: float, until: float, density: float) -> None:
-    """Add the time from *begin* to *until*, *density* seconds a second, to the columns in which it lies."""
-    count = len(columns)
-    left, right = (begin - start) / width, (until - start) / width
-    left, right = max(left, 0.0), min(right, float(count))
-    if right <= left:
-        return
-    first, last = int(left), int(right)
-    if first == last:
-        columns[first] += (right - left) * width * density
-        return
-    columns[first] += (first + 1 - left) * width * density
-    whole = width * density
-    for column in range(first + 1, last):
-        columns[column] += whole
-    if last < count:
-        columns[last] += (right - last) * width * density
-
-
-class _Waiting:
-    """Somebody who waits."""
-
-    __slots__ = ("doubtful_since", "holder", "missing_since", "row", "start", "thread")
-
-    def __init__(self, start: float, holder: str, thread: str, row: int) -> None:
-        self.start, self.holder, self.thread, self.row = start, holder, thread, row
-        self.missing_since = 0.0  # since when the pool's queue does not have it
-        self.doubtful_since = 0.0  # the beginning of a gap in which its end may lie
-
-
-class _Lane:
-    """One slot number: what is out on it now, and its tracks."""
-
-    __slots__ = (
-        "detail",
-        "doubtful_since",
-        "from_look",
-        "holder",
-        "home_at",
-        "is_leaked",
-        "is_out",
-        "late",
-        "lost_pid",
-        "number",
-        "out_pid",
-        "pid",
-        "running_since",
-        "running_sql",
-        "since",
-        "start",
-        "state",
-        "thread",
-        "tracks",
-    )
-
-    def __init__(self, number: int, doubtful_since: float) -> None:
-        self.number = number
-        self.pid = self.out_pid = 0
-        self.lost_pid = -1
-        self.is_out = self.is_leaked = False
-        self.start = self.since = 0.0  # of the hold, of the state
-        self.state = _HELD
-        self.holder = self.thread = self.detail = ""
-        self.running_since, self.running_sql = 0.0, ""  # as the slot says; the event comes when the statement ends
-        self.home_at = 0.0  # when it came home last, or was opened
-        self.doubtful_since = doubtful_since  # the end of a gap after which nothing was heard of it; 0: none
-        self.from_look = False  # the hold was seen in the pool's slots; its event may still come
-        self.late: list[tuple[float, _Note]] = []  # holds that another check-out ended: their check-in may still come
-        self.tracks = {state: Track() for state in (_HELD, *_PARTS, _OPENING)}
-
-    # -- a hold ------------------------------------------------------------------------------------------------
-
-    def begin(self, at: float, pid: int, holder: str, thread: str) -> None:
-        ends = self.tracks[_HELD].ends
-        self.start = self.since = max(at, ends[-1]) if ends else at
-        self.is_out, self.is_leaked, self.from_look = True, False, False
-        self.pid = self.out_pid = pid
-        self.holder, self.thread, self.detail = holder, thread, ""
-        self.state = _HELD
-        self.running_since = self.doubtful_since = 0.0
-
-    def finish(self, at: float, ending: str) -> _Note:
-        """End the hold. Return its note."""
-        self.turn(at, _HELD)
-        note = (self.holder, self.thread, self.out_pid, ending)
-        self.tracks[_HELD].add(self.start, max(at, self.since), note)
-        self.is_out = False
-        self.doubtful_since = 0.0
-        return note
-
-    def turn(self, at: float, state: SlotState) -> None:
-        """Go over to *state* at the moment *at*."""
-        since = self.since
-        at = max(at, since)
-        if self.state is not _HELD and at > since:
-            self.tracks[self.state].add(since, at, (self.detail, *_OF_PART))
-        self.state, self.since = state, at
-        self.running_since = 0.0
-
-    def ran(self, at: float, took: float, sql: str, left: SlotState) -> None:
-        """Note a statement that ended, took *took* seconds, and left *left* behind."""
-        began = at - took
-        running = self.tracks[_RUNNING]
-        if self.state is _RUNNING:
-            # Its beginning was told, some microseconds early or late: what counts is how long it took.
-            began = max(began, running.ends[-1] if running.ends else self.start, self.start)
-            for state in (_IN_TRANSACTION, _FAILED):
-                self.tracks[state].cut(began)
-        else:
-            began = max(began, self.since)
-            self.turn(began, _HELD)
-        if at > began:
-            running.add(began, at, (sql, *_OF_PART))
-        self.state, self.since, self.detail = left, max(at, began), sql
-        self.running_since = 0.0
-
-    def is_late(self, at: float, pid: int, holder: str, thread: str) -> bool:
-        """Whether this check-in belongs to an earlier hold: psycopg2's pools tell of it when another may have it."""
-        self.late = [(ended, note) for ended, note in self.late if at - ended < _LATEST]
-        if self.is_out and (self.out_pid, self.thread) == (pid, thread) and (holder or not self.holder):
-            return False
-        for place, (_, note) in enumerate(self.late):
-            if (note[1], note[2]) == (thread, pid):
-                del self.late[place]
-                notes = self.tracks[_HELD].notes
-                for index in range(len(notes) - 1, max(-1, len(notes) - 9), -1):
-                    if notes[index] is note:
-                        notes[index] = (*note[:3], RETURNED)
-                        break
-                return True
-        return False
-
-    def clone(self) -> "_Lane":
-        other = copy(self)
-        other.late = self.late[:]
-        other.tracks = {state: track.clone() for state, track in self.tracks.items()}
-        return other
-
-    def displace(self, at: float) -> None:
-        """End a hold that goes on by what was told, but cannot."""
-        self.late = [*self.late[-3:], (at, self.finish(at, UNKNOWN))]
-
-    # -- what is asked -----------------------------------------------------------------------------------------
-
-    def now(self) -> LaneNow:
-        state = SlotState.IDLE
-        if self.is_out:
-            state = _RUNNING if self.running_since else self.state
-        return LaneNow(self.number, self.pid, state, self.holder if self.is_out else "")
-
-    def going_on(self, now: float) -> Iterator[Span]:
-        """Yield what is not over: the hold, and what is done in it."""
-        if not self.is_out:
-            return
-        who = self.holder, self.thread, self.out_pid
-        now = max(now, self.since)
-        yield Span(self.number, self.start, now, _HELD, *who, "leaked" if self.is_leaked else "", True)
-        until = self.running_since or now
-        if self.state is not _HELD and until > self.since:
-            yield Span(self.number, self.since, until, self.state, *who, self.detail, not self.running_since)
-        if self.running_since:
-            yield Span(self.number, self.running_since, now, _RUNNING, *who, self.running_sql, True)
-
-    def spans(self, start: float, end: float, now: float) -> list[Span]:
-        """Return what reaches into the time from *start* to *end*, each hold before what was done in it."""
-        found: list[Span] = []
-        number = self.number
-        held = self.tracks[_HELD]
-        starts = held.starts
-        for state, track in self.tracks.items():
-            for place in track.places(start, end):
-                first, last, note = track.starts[place], track.ends[place], track.notes[place]
-                if state is _HELD:
-                    found.append(Span(number, first, last, state, note[0], note[1], note[2], note[3], False))
-                    continue
-                if state is _OPENING:
-                    found.append(Span(number, first, last, state, "", "", note[2], "", False))
-                    continue
-                whole = bisect_right(starts, first) - 1  # the hold in which it was done
-                who = ("", "", 0)
-                if self.is_out and first >= self.start:
-                    who = self.holder, self.thread, self.out_pid
-                elif whole >= 0 and last <= held.ends[whole]:
-                    who = held.notes[whole][:3]
-                found.append(Span(number, first, last, state, *who, note[0], False))
-        found += [span for span in self.going_on(now) if span.start <= end and span.end >= start]
-        found.sort(key=_by_start)
-        return found
-
-
-def _by_start(span: Span) -> tuple[float, bool]:
-    return span.start, span.state is not _HELD
-
-
 _HEAD = ("what", "slot", "pid", "start", "end", "seconds", "ending", "holder", "thread", "count", "detail")
-_WORDS = {_HELD: "hold"}
+_WORDS = {HELD: "hold"}
 _Row = tuple[float, tuple[object, ...]]  # by which time it is sorted; what is written
 
 
@@ -574,12 +75,12 @@ class Timeline:
 
     def __init__(self, most: int = MOST_SPANS) -> None:
         self._most = most
-        self._lanes: dict[int, _Lane] = {}
+        self._lanes: dict[int, Lane] = {}
         self._marks: list[Mark] = []
         self._waits: list[Wait] = []  # those that are over, in the order in which they ended
         self._ends: list[float] = []  # theirs
         self._longest_wait = 0.0
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[Asked] = []
         self._has_doubts = False  # whether some of them were not heard of since a gap
         self._old_waits = Sums()
         self._gaps = Track()
@@ -641,19 +142,19 @@ class Timeline:
                     self._lost(lane, event)
             elif kind is _BEGAN:
                 if self._knows_of_it(lane, event):
-                    lane.turn(event.at, _RUNNING)
+                    lane.turn(event.at, RUNNING)
                     lane.detail = event.detail
             elif kind is _SETTLED:
-                if self._knows_of_it(lane, event) and lane.state is not _BROKEN:
-                    lane.turn(event.at, _HELD)
+                if self._knows_of_it(lane, event) and lane.state is not BROKEN:
+                    lane.turn(event.at, HELD)
             else:
                 self._rare(lane, event)
 
-    def _lane(self, number: int) -> _Lane:
-        lane = self._lanes[number] = _Lane(number, self._gap_end)
+    def _lane(self, number: int) -> Lane:
+        lane = self._lanes[number] = Lane(number, self._gap_end)
         return lane
 
-    def _is_told_again(self, lane: _Lane, event: Event) -> bool:
+    def _is_told_again(self, lane: Lane, event: Event) -> bool:
         """Whether this check-out is the one already seen in the slots. If not, what was out is ended."""
         again = (
             lane.from_look
@@ -665,7 +166,7 @@ class Timeline:
             lane.displace(event.at)
         return again
 
-    def _came_home(self, lane: _Lane, event: Event) -> None:
+    def _came_home(self, lane: Lane, event: Event) -> None:
         if lane.late and lane.is_late(event.at, event.pid, event.holder, event.thread):
             return
         if not lane.is_out:
@@ -677,7 +178,7 @@ class Timeline:
         lane.finish(event.at, RETURNED)
         lane.home_at = event.at
 
-    def _knows_of_it(self, lane: _Lane, event: Event) -> bool:
+    def _knows_of_it(self, lane: Lane, event: Event) -> bool:
         """Whether *lane* has the hold to which *event* belongs; after a gap it may have begun unseen."""
         if lane.is_out:
             return lane.out_pid == event.pid
@@ -686,21 +187,21 @@ class Timeline:
         lane.begin(lane.doubtful_since, event.pid, event.holder, event.thread)
         return True
 
-    def _lost(self, lane: _Lane, event: Event) -> None:
-        if lane.is_out and lane.out_pid == event.pid and lane.state is not _BROKEN:
-            lane.turn(event.at, _BROKEN)
+    def _lost(self, lane: Lane, event: Event) -> None:
+        if lane.is_out and lane.out_pid == event.pid and lane.state is not BROKEN:
+            lane.turn(event.at, BROKEN)
             lane.detail = ""
         if lane.lost_pid != event.pid or not event.pid:  # its cursor tells it, and later the pool
             self._mark(event, _LOST)
         lane.lost_pid = event.pid
 
-    def _rare(self, lane: _Lane, event: Event) -> None:
+    def _rare(self, lane: Lane, event: Event) -> None:
         kind = event.kind
         if kind is EventKind.OPENED:
             if lane.is_out and lane.out_pid != event.pid:
                 lane.displace(event.at)
             lane.pid, lane.home_at = event.pid, event.at
-            track = lane.tracks[_OPENING]
+            track = lane.tracks[OPENING]
             begun = max(event.at - event.took, track.ends[-1] if track.ends else self.begin)
             if event.took and begun < event.at:
                 track.add(begun, event.at, ("", "", event.pid, ""))
@@ -725,7 +226,7 @@ class Timeline:
         if kind is EventKind.WAITING:
             if self._has_doubts:
                 self._end_doubtful([each for each in self._waiting if each.thread == event.thread])
-            self._waiting.append(_Waiting(event.at, event.holder, event.thread, self._free_row()))
+            self._waiting.append(Asked(event.at, event.holder, event.thread, self._free_row()))
             return
         if kind is EventKind.TIMED_OUT:
             start = event.at - event.took
@@ -750,7 +251,7 @@ class Timeline:
 
     # -- waiting -----------------------------------------------------------------------------------------------
 
-    def _end_doubtful(self, waiting: Iterable[_Waiting]) -> None:
+    def _end_doubtful(self, waiting: Iterable[Asked]) -> None:
         """End those of *waiting* of whom nothing was heard since a gap where the gap begins."""
         for each in waiting:
             if each.doubtful_since:
@@ -765,7 +266,7 @@ class Timeline:
             row += 1
         return row
 
-    def _who_waits(self, event: Event, asked: float) -> _Waiting | None:
+    def _who_waits(self, event: Event, asked: float) -> Asked | None:
         """Take out of the queue whom *event* concerns: threads may share a name, the time of asking tells."""
         same = [waiting for waiting in self._waiting if waiting.thread == event.thread]
         same = [waiting for waiting in same if waiting.holder == event.holder] or same
@@ -775,7 +276,7 @@ class Timeline:
         self._waiting.remove(found)
         return found
 
-    def _served(self, lane: _Lane, event: Event) -> None:
+    def _served(self, lane: Lane, event: Event) -> None:
         waiting = self._who_waits(event, event.at - event.took)
         if waiting is None:
             return
@@ -812,7 +313,7 @@ class Timeline:
             slot = out.get(lane.number)
             if lane.is_out and slot is not None and _is_same(lane, slot):
                 if slot.state_since > begin or slot.state is not lane.state:
-                    lane.turn(begin, _HELD)  # what was done in the gap is not known
+                    lane.turn(begin, HELD)  # what was done in the gap is not known
                     lane.since = max(lane.since, end)
                 continue
             if lane.is_out:
@@ -822,7 +323,7 @@ class Timeline:
                 lane.begin(slot.held_since, slot.pid, slot.holder, slot.thread)
                 lane.from_look = True
                 self.begin = min(self.begin, lane.start)
-                if slot.state in _PARTS and lane.start <= slot.state_since < end:
+                if slot.state in PARTS and lane.start <= slot.state_since < end:
                     lane.state, lane.since, lane.detail = slot.state, slot.state_since, slot.sql
             else:
                 lane.doubtful_since = end
@@ -837,7 +338,7 @@ class Timeline:
                 lane = self._lane(slot.number)
             if not lane.is_out:
                 lane.pid = slot.pid or lane.pid
-            elif slot.state is _RUNNING and lane.state is not _RUNNING and _is_same(lane, slot):
+            elif slot.state is RUNNING and lane.state is not RUNNING and _is_same(lane, slot):
                 lane.running_since = max(slot.state_since, lane.since) if slot.state_since >= lane.since else 0.0
                 lane.running_sql = slot.sql[:200]
         if self._has_doubts:
@@ -865,7 +366,7 @@ class Timeline:
                 if (waiter.thread, waiter.holder) not in known and waiter.since < at - _GONE:
                     known.add((waiter.thread, waiter.holder))
                     row = self._free_row()
-                    self._waiting.append(_Waiting(waiter.since, waiter.holder, waiter.thread, row))
+                    self._waiting.append(Asked(waiter.since, waiter.holder, waiter.thread, row))
 
     def another_pool(self, at: float, kind: str) -> None:
         """Another pool, of class *kind*, takes the place of the one folded so far."""
@@ -1001,13 +502,13 @@ class Timeline:
     def shares(self, lane: int, start: float, width: float, count: int, now: float | None = None) -> Shares:
         """Return the seconds held, running and in transaction in each of *count* columns of *width* seconds."""
         mine = self._lanes[lane]
-        columns = {state: [0.0] * count for state in (_HELD, *_PARTS[:3])}
-        columns[_BROKEN] = columns[_FAILED]
+        columns = {state: [0.0] * count for state in (HELD, *PARTS[:3])}
+        columns[BROKEN] = columns[FAILED]
         for state, into in columns.items():
             mine.tracks[state].spread(into, start, width)
         for span in mine.going_on(self.seen_until if now is None else now):
-            _pour(columns[span.state], start, width, span.start, span.end, 1.0)
-        return Shares(columns[_HELD], columns[_RUNNING], columns[_IN_TRANSACTION], columns[_FAILED])
+            pour(columns[span.state], start, width, span.start, span.end, 1.0)
+        return Shares(columns[HELD], columns[RUNNING], columns[IN_TRANSACTION], columns[FAILED])
 
     def missing(self, start: float, width: float, count: int) -> list[float]:
         """Return the seconds in each column of which events were missed."""
@@ -1056,10 +557,10 @@ class Timeline:
             if 0.0 <= left < count and until - begin < width and (column := int(left)) == int((until - start) * scale):
                 columns[column] += until - begin
             else:
-                _pour(columns, start, width, begin, until, 1.0)
+                pour(columns, start, width, begin, until, 1.0)
         now = self.seen_until if now is None else now
         for waiting in self._waiting:
-            _pour(columns, start, width, waiting.start, max(now, waiting.start), 1.0)
+            pour(columns, start, width, waiting.start, max(now, waiting.start), 1.0)
         return columns
 
     @property
@@ -1134,7 +635,7 @@ class Timeline:
 
     def _of_span(self, span: Span) -> _Row:
         ending, detail = ("open" if span.is_open else "", span.detail)
-        if span.state is _HELD and not span.is_open:
+        if span.state is HELD and not span.is_open:
             ending, detail = span.detail, ""
         end = "" if span.is_open else self._iso(span.end)
         times = self._iso(span.start), end, f"{span.end - span.start:.9f}"
@@ -1167,7 +668,7 @@ def _at(mark: Mark) -> float:
     return mark.at
 
 
-def _is_same(lane: _Lane, slot: Slot) -> bool:
+def _is_same(lane: Lane, slot: Slot) -> bool:
     """Whether the hold of *lane* is the one that *slot* has: its event comes a little after the moment itself."""
     return (
         -1e-6 <= lane.start - slot.held_since < _SAME
@@ -1180,59 +681,3 @@ def _is_same(lane: _Lane, slot: Slot) -> bool:
 def _safe(text: str) -> str:
     """Return *text* so that no spreadsheet takes it for a formula."""
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What one reading of a pool found."""
-
-    events: list[Event]
-    missed: int  # events before them that nobody will read any more
-    at: float  # when it was read
-    slots: tuple[Slot, ...] = ()
-    waiters: tuple[Waiter, ...] = ()
-    has_looked: bool = False  # at slots and waiters
-
-    def slices(self, most: int) -> "Iterator[Batch]":
-        """Yield the same in batches of *most* events, to be folded one after the other."""
-        for first in range(0, max(1, len(self.events)), most):
-            events, missed = self.events[first : first + most], self.missed if not first else 0
-            is_last = first + most >= len(self.events)
-            at = self.at if is_last else events[-1].at
-            yield Batch(events, missed, at, self.slots, self.waiters, has_looked=self.has_looked and is_last)
-
-
-class Reader:
-    """Reads what happens in one pool. Nothing here asks a connection."""
-
-    def __init__(self, pool: Pool) -> None:
-        self.pool = pool
-        self._sequence = 0
-        self._looked_at = float("-inf")
-
-    @property
-    def behind(self) -> int:
-        """How many events were written since the last reading."""
-        return self.pool.events.last - self._sequence
-
-    def read(self, most: int | None = None) -> Batch:
-        """Return what is new, its newest *most* events; what is before them counts as missed. For any one thread."""
-        ring, sequence, skipped = self.pool.events, self._sequence, 0
-        at = time.monotonic()
-        if most is not None and (surplus := ring.last - sequence - most) > 0:
-            sequence, skipped = sequence + surplus, surplus
-        events, missed = ring.since(sequence)
-        missed += skipped
-        self._sequence = events[-1].sequence if events else sequence + missed
-        if not missed and at - self._looked_at < _LOOK:
-            return Batch(events, missed, at)
-        self._looked_at = at
-        return Batch(events, missed, at, self.pool.slots(), self.pool.waiters(), has_looked=True)
-
-
-def take(timeline: Timeline, batch: Batch) -> None:
-    """Fold what a reader found into *timeline*."""
-    timeline.set_clock(batch.at, time.time() - (time.monotonic() - batch.at))
-    timeline.fold(batch.events, batch.missed, until=batch.at, slots=batch.slots)
-    if batch.has_looked:
-        timeline.look(batch.slots, batch.waiters, batch.at)

@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QFileDialog, QStackedLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from pgexplorer.jobs import Job, Jobs
-from pgexplorer.pool.timeline import Batch, Reader, Timeline, take
+from pgexplorer.pool.timeline import Timeline
+from pgexplorer.pool.timeline_reader import Batch, Reader, take
 from pgexplorer.server import Server
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.panel import Panel

@@ -12,7 +12,8 @@ from PySide6.QtGui import QHelpEvent, QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QToolTip
 
 from pgexplorer.pool.events import Event, EventKind
-from pgexplorer.pool.timeline import Shares, Timeline
+from pgexplorer.pool.lane import Shares
+from pgexplorer.pool.timeline import Timeline
 from pgexplorer.ui import theme
 from pgexplorer.ui.widgets import timeline_painter
 from pgexplorer.ui.widgets.timeline_columns import HEIGHTS, Columns, column_codes

@@ -9,8 +9,10 @@ from psycopg2.pool import PoolError
 
 from fix_facts import in_threads, until
 from pgexplorer.pool.events import EventKind
+from pgexplorer.pool.lane import RETURNED, SERVED, TIMED_OUT, UNKNOWN
 from pgexplorer.pool.slot import SlotState
-from pgexplorer.pool.timeline import RECONNECTED, RETURNED, SERVED, TIMED_OUT, UNKNOWN, Reader, Timeline, take
+from pgexplorer.pool.timeline import RECONNECTED, Timeline
+from pgexplorer.pool.timeline_reader import Reader, take
 
 THREADS, ROUNDS = 8, 40
 

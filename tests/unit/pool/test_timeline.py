@@ -11,23 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgexplorer.pool.events import Event, EventKind, EventRing
+from pgexplorer.pool.lane import CLOSED, DROPPED, GAVE_UP, RETURNED, SERVED, TIMED_OUT, UNKNOWN
 from pgexplorer.pool.slot import Slot, SlotState, Waiter
-from pgexplorer.pool.timeline import (
-    CLOSED,
-    DROPPED,
-    GAVE_UP,
-    POOL_REPLACED,
-    RECONNECTED,
-    RETURNED,
-    SERVED,
-    TIMED_OUT,
-    UNKNOWN,
-    Reader,
-    Sums,
-    Timeline,
-    Track,
-    take,
-)
+from pgexplorer.pool.timeline import POOL_REPLACED, RECONNECTED, Timeline
+from pgexplorer.pool.timeline_reader import Reader, take
+from pgexplorer.pool.track import Sums, Track
 
 HELD, RUNNING = SlotState.CHECKED_OUT, SlotState.RUNNING
 IN_TRANSACTION, FAILED = SlotState.IN_TRANSACTION, SlotState.FAILED_TRANSACTION
