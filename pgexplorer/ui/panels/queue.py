@@ -40,6 +40,7 @@ from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.histogram_chart import human_seconds
 
 _PULSE = 100  # milliseconds between two looks
+_SHARE = 40  # showing it may take one part of so many
 _SAY = 0.5  # seconds between two changes of the words above the table
 _LINGER = 2.0  # seconds that an empty table stays: callers come and go
 _SLOWEST = 2_000  # milliseconds: between looks that take long themselves
@@ -155,15 +156,17 @@ class QueuePanel(Panel):
         began = time.monotonic()
         waiters = pool.waiters(patient=False)
         stats = pool.stats(patient=False)
-        took = time.monotonic() - began
-        # The pool's lock is held while the queue is copied: a very long one is looked at less often.
-        interval = min(_SLOWEST, max(_PULSE, round(took * 20_000)))
-        if interval != self._pulse.interval():
-            self._pulse.setInterval(interval)
+        copied = time.monotonic()
         if waiters:
             self._waited_at = began
         if waiters or began - self._waited_at < _LINGER:
             self._show(pool, waiters, stats)
+            # The pool's lock is held while the queue is copied: a very long one is looked at less often. So is one that
+            # takes long to show, because busy threads have the interpreter: the window must answer first.
+            took = max((copied - began) * 20, (time.monotonic() - copied) * _SHARE) * 1000
+            interval = min(_SLOWEST, max(_PULSE, round(took)))
+            if abs(interval - self._pulse.interval()) > _PULSE // 2:
+                self._pulse.setInterval(interval)
             return
         self._forget()
         if isinstance(pool, StockPool):
@@ -281,6 +284,7 @@ class _Table(QTableView):
     def __init__(self) -> None:
         super().__init__()
         self._waiters: tuple[Waiter, ...] = ()
+        self._texts: dict[int, tuple[str, ...]] = {}  # what each row says
         self._left: list[float] = []  # the share of each waiter's time that is left, 0 to 1
         self.items = QStandardItemModel(0, len(_COLUMNS), self)
         self.items.setHorizontalHeaderLabels(list(_COLUMNS))
@@ -311,16 +315,30 @@ class _Table(QTableView):
         self._waiters = tuple(waiters)
         if self.items.rowCount() > len(waiters):
             self.items.setRowCount(len(waiters))
+            self._texts = {row: texts for row, texts in self._texts.items() if row < len(waiters)}
         self._left = [_left(waiter, now) for waiter in waiters]
-        for row, waiter in enumerate(waiters):
-            if row >= self.items.rowCount():
-                self.items.appendRow([_item(column) for column in range(len(_COLUMNS))])
-            for column, text in enumerate(_texts(waiter, now)):
+        while self.items.rowCount() < len(waiters):
+            self.items.appendRow([_item(column) for column in range(len(_COLUMNS))])
+        changed = [row for row, waiter in enumerate(waiters) if self._fill(row, _texts(waiter, now))]
+        if changed:  # told once, and not cell by cell
+            self.items.dataChanged.emit(
+                self.items.index(changed[0], 0), self.items.index(changed[-1], len(_COLUMNS) - 1)
+            )
+
+    def _fill(self, row: int, texts: Sequence[str]) -> bool:
+        """Put *texts* into *row*, and return whether any of them is new."""
+        if self._texts.get(row) == texts:
+            return False
+        before, self._texts[row] = self._texts.get(row, ()), tuple(texts)
+        self.items.blockSignals(True)
+        for column, text in enumerate(texts):
+            if column >= len(before) or before[column] != text:
                 item = self.items.item(row, column)
-                if item.text() != text:
-                    item.setText(text)
-                    if column in _TIPPED:
-                        item.setToolTip(plain.tool_tip(text))
+                item.setText(text)
+                if column in _TIPPED:
+                    item.setToolTip(plain.tool_tip(text))
+        self.items.blockSignals(False)
+        return True
 
     def waiter(self, row: int) -> Waiter | None:
         """Return who stands in *row*."""

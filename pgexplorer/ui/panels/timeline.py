@@ -25,6 +25,7 @@ from pgexplorer.ui.widgets.timeline_view import TimelineView
 
 _QUICKEST, _STILL, _SLOWEST = 33, 200, 500  # milliseconds between two looks: live, paused, at most
 _HIDDEN = 1000  # milliseconds between two looks while nobody sees it
+_UNSEEN = 150  # and at least, however busy the pool is
 _PAINTING, _READING = 0.03, 0.02  # of this thread's time, in the long run: the pool's users need the interpreter
 _BURST = 0.002  # seconds that one look may take when the looks before took little
 _LEAST = 200  # events that are read at a look in any case
@@ -160,7 +161,7 @@ class TimelinePanel(Panel):
         """Look again soon, but never take more than a small share of the time from those who use the pool."""
         if not self.isVisible():
             # A busy pool is read more often, so that its ring is not full before.
-            interval = max(_QUICKEST, _HIDDEN * min(1.0, _FEW / max(1.0, per_second)))
+            interval = max(_UNSEEN, _HIDDEN * min(1.0, _FEW / max(1.0, per_second)))
         else:
             left, right = self.view.range
             a_pixel = (right - left) / max(1, self.view.width()) * 1000
