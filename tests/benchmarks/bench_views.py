@@ -1,7 +1,8 @@
 """What the views of the pool cost while 16 threads hammer it: the window's heartbeat, and the threads' throughput.
 
 Sixteen threads of the window's own process check out, SELECT 1 and check in without a pause, on a pool of 8. Runs with
-one view in sight and runs with the dock folded away take turns; throughput is compared within each round.
+one view in sight and runs with the dock folded away take turns; throughput is compared within each round. Runs in which
+even the pool panel stands still tell what the threads alone do to the event loop of this machine.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ from typing import Any
 import bench
 from beating import LONGEST, P99, TICK, Beating
 from psycopg2.pool import PoolError
+from PySide6.QtCore import QTimer
 
 from pgexplorer.demo.server import start
 
@@ -19,6 +21,8 @@ THREADS, SIZE = 16, 8
 SECONDS, ROUNDS = 2.0, 3
 KINDS = ("PgPool", "ThreadedConnectionPool")
 VIEWS = ("Timeline", "Queue", "Truth", "Statistics")
+FOLDED, STILL = "dock folded", "nothing drawn"
+RUNS = (*VIEWS, FOLDED, STILL)
 
 
 class Hammer:
@@ -63,12 +67,14 @@ class Hammer:
 
 
 def measured(beating: Beating, kind: str, view: str) -> tuple[float, list[float]]:
-    """Return the check-outs a second, and the gaps of the event loop, with *view* in sight, or none where it is ""."""
+    """Return the check-outs a second, and the gaps of the event loop, with *view*, one of RUNS, in sight."""
     beating.open(pool_class=kind, minconn=SIZE, maxconn=SIZE, timeout_s=30.0)
-    if view:
+    if view in VIEWS:
         beating.window.show_view(view)
     else:
         beating.window.dock.fold()
+    pulse = beating.window.pool.findChild(QTimer, "pool.pulse")
+    pulse.stop() if view == STILL else pulse.start()
     beating.rest(0.3)
     in_use = beating.application.server.in_use
     if in_use is None:
@@ -91,23 +97,23 @@ def main() -> None:
         beating = Beating(lease.server)
         try:
             for kind in KINDS:
-                for view in (*VIEWS, ""):
+                for view in RUNS:
                     measured(beating, kind, view)  # what is loaded at the first use is not counted
-                found: dict[str, list[tuple[float, list[float]]]] = {view: [] for view in (*VIEWS, "")}
+                found: dict[str, list[tuple[float, list[float]]]] = {view: [] for view in RUNS}
                 for number in range(ROUNDS):
-                    order = [*VIEWS, ""]
+                    order = [*RUNS]
                     for view in order[number % len(order) :] + order[: number % len(order)]:
                         found[view].append(measured(beating, kind, view))
-                hidden = [rate for rate, _ in found[""]]
+                hidden = [rate for rate, _ in found[FOLDED]]
                 for view, runs in found.items():
                     rates = [rate for rate, _ in runs]
                     gaps = [gap * 1000 for _, each in runs for gap in each]
                     share = bench.ratios(rates, hidden).text()
                     rows.append(
                         [
-                            f"{kind}, {view or 'dock folded'}",
+                            f"{kind}, {view}",
                             f"{bench.Spread.of(rates).median:,.0f}",
-                            f"{share[0]} ({share[1]})" if view else "1",
+                            f"{share[0]} ({share[1]})" if view != FOLDED else "1",
                             f"{bench.percentile(gaps, 50):.1f}",
                             f"{bench.percentile(gaps, 99):.1f}",
                             f"{max(gaps):.1f}",

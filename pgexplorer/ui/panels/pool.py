@@ -95,6 +95,7 @@ class PoolPanel(Panel):
         self.sql.returnPressed.connect(self.action("pool.run").trigger)
         self._lay_out()
         self._pulse = QTimer(self, interval=_PULSE)
+        self._pulse.setObjectName("pool.pulse")
         self._pulse.timeout.connect(self._beat)
         server.opened.connect(self._opened)
         server.swapped.connect(self._opened)
