@@ -328,6 +328,7 @@ class PoolPanel(Panel):
         self._whole.show()
         self.message.clear()
         self._last.setText("Nothing done by hand yet.")
+        self.slots.set_rows(())  # the places of another pool's connections are not this one's
         self.private.set_code("")
         self.code.set_code(hand.script.text())
         self._pulse.start()
