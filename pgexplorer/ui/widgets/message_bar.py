@@ -243,6 +243,7 @@ class _Detail(QPlainTextEdit):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._heights: dict[tuple[int, int], int] = {}  # by width and lines: Qt asks dozens of times for one layout
         self.setReadOnly(True)
         self.setProperty("flat", True)
         self.setProperty("detail", True)
@@ -254,7 +255,7 @@ class _Detail(QPlainTextEdit):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self.setAccessibleName("Detail of the message")
-        self.textChanged.connect(self.updateGeometry)
+        self.textChanged.connect(self._measure_anew)
 
     @override
     def sizeHint(self) -> QSize:
@@ -289,7 +290,11 @@ class _Detail(QPlainTextEdit):
     def changeEvent(self, e: QEvent) -> None:
         super().changeEvent(e)
         if e.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self.updateGeometry()
+            self._measure_anew()
+
+    def _measure_anew(self) -> None:
+        self._heights.clear()
+        self.updateGeometry()
 
     def colour(self, background: QColor) -> None:
         """Lie on *background*."""
@@ -300,6 +305,12 @@ class _Detail(QPlainTextEdit):
 
     def _height(self, width: int, lines: int) -> int:
         """Return how high the first *lines* lines are at *width*."""
+        height = self._heights.get((width, lines))
+        if height is None:
+            height = self._heights[width, lines] = self._measure(width, lines)
+        return height
+
+    def _measure(self, width: int, lines: int) -> int:
         option = QTextOption()
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         option.setTabStopDistance(self.tabStopDistance())
