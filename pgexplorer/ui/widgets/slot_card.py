@@ -159,7 +159,7 @@ class CardLook:
         end = buttons[0].area.x() - self._gap if buttons else self._right
         room = end - self._left
         holder, sql = plain.one_line(row.holder), plain.one_line(row.sql)
-        wanted = self._cut(self._small, holder).width if holder else 0
+        wanted = self._cut(self._small, holder).width + 2 if holder else 0  # widths are no whole pixels
         # Who holds it may take half of the line, or all where there is no SQL.
         first = min(wanted, room // 2 if sql else room)
         if sql and wanted > first:

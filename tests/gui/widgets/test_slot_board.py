@@ -329,6 +329,14 @@ def test_that_buttons_and_texts_do_not_meet_however_narrow(board):
             assert 0 < x <= x + max(0, room) <= left.left()
 
 
+@pytest.mark.parametrize("holder", [f"hammer {number}" for number in range(16)] + ["by hand", "SQL 1", "W", "ill"])
+def test_that_a_holder_is_not_cut_where_there_is_room(board, holder):
+    row = replace(ROWS[0], holder=holder)
+    board.set_rows([row, *ROWS[1:]])
+    font, text, _, room = board._look()._second_line(row)[0]
+    assert board._look()._cut(font, text, room).text == holder
+
+
 def test_that_what_is_cut_is_told_by_a_tool_tip_and_what_has_lines_in_its_lines(board):
     long = replace(ROWS[0], sql="select '" + "x" * 90 + "'", holder="<b>bold</b>")
     board.set_rows([long, replace(ROWS[1], sql="select 1\nfrom person"), ROWS[2]])
