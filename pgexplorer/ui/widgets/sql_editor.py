@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from PySide6.QtCore import QEvent, QMargins, QMimeData, QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QMargins, QMimeData, QPoint, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QFocusEvent,
     QKeyEvent,
@@ -335,9 +335,9 @@ class SqlEditor(QPlainTextEdit):
         last = first + self.viewport().height() // height + 1
         return first, min(last, self.document().blockCount() - 1)
 
-    def lines_in_sight(self) -> Iterator[tuple[int, int, int]]:
-        """Yield each line that is in sight: its number from 0, its top and its height in the viewport."""
-        block = self.firstVisibleBlock()
+    def lines_in_sight(self, below: int = 0) -> Iterator[tuple[int, int, int]]:
+        """Yield each line in sight from the height *below* on: its number from 0, its top and its height."""
+        block = self.firstVisibleBlock() if below <= 0 else self.cursorForPosition(QPoint(0, below)).block()
         area = self.blockBoundingGeometry(block).translated(self.contentOffset())
         top, bottom = area.top(), self.viewport().height()
         while block.isValid() and top <= bottom:

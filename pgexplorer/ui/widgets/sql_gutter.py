@@ -13,14 +13,14 @@ from pgexplorer.ui import theme
 class Gutter(QWidget):
     """Lies in the left margin of *editor*. A click chooses a line, a drag several.
 
-    *lines* yields each line in sight: its number from 0, its top and its height; *statement* answers the first and the
-    last line of the current statement, and *error* the line of an error, -1 without one.
+    *lines* yields each line in sight from a height on: its number from 0, its top and its height; *statement* answers
+    the first and the last line of the current statement, and *error* the line of an error, -1 without one.
     """
 
     def __init__(
         self,
         editor: QPlainTextEdit,
-        lines: Callable[[], Iterator[tuple[int, int, int]]],
+        lines: Callable[[int], Iterator[tuple[int, int, int]]],
         statement: Callable[[], tuple[int, int]],
         error: Callable[[], int],
     ) -> None:
@@ -52,11 +52,9 @@ class Gutter(QWidget):
         bar = QRect(self.width() - theme.scaled(5), 0, theme.scaled(3), 0)
         font, bold = QFont(editor.font()), QFont(editor.font())
         bold.setBold(True)
-        for line, top, height in self._lines():
+        for line, top, height in self._lines(area.top()):
             if top > area.bottom():
                 break
-            if top + height < area.top():
-                continue
             if line == current:
                 painter.fillRect(QRect(0, top, self.width(), height), theme.colour("current_line"))
             if first <= line <= last:
