@@ -219,6 +219,8 @@ class SqlEditor(QPlainTextEdit):
             look.setBackground(theme.colour("warn_fill"))
             look.setForeground(theme.colour("fill_text"))
             for start, length in self.find_bar.in_sight(document.findBlockByNumber(first).position(), reach):
+                if start + length >= document.characterCount():
+                    break  # Qt scrolls while it takes a text away, before anybody hears that it is gone
                 cursor = QTextCursor(document)
                 cursor.setPosition(start)
                 cursor.setPosition(start + length, _KEEP)

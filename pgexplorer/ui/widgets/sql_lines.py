@@ -68,8 +68,7 @@ def move(editor: QPlainTextEdit, step: int) -> None:
     by = step * (other.length())
     pieces = [*lines, other.text()] if step < 0 else [other.text(), *lines]
     _replace(editor, min(first, other.blockNumber()), max(last, other.blockNumber()), pieces)
-    end = document.characterCount() - 1
-    _select(editor, max(0, min(anchor + by, end)), max(0, min(position + by, end)))
+    _select(editor, anchor + by, position + by)
 
 
 def duplicate(editor: QPlainTextEdit, step: int) -> None:
@@ -188,8 +187,9 @@ def _replace(editor: QPlainTextEdit, first: int, last: int, texts: list[str]) ->
 
 def _select(editor: QPlainTextEdit, anchor: int, position: int) -> None:
     cursor = editor.textCursor()
-    cursor.setPosition(anchor)
-    cursor.setPosition(position, _KEEP)
+    end = editor.document().characterCount() - 1
+    cursor.setPosition(max(0, min(anchor, end)))
+    cursor.setPosition(max(0, min(position, end)), _KEEP)
     editor.setTextCursor(cursor)
 
 

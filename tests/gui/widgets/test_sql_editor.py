@@ -364,6 +364,15 @@ def test_that_matches_in_sight_are_highlighted_and_no_more_than_so_many(editor, 
     assert editor.extraSelections() == []
 
 
+def test_that_another_text_takes_the_matches_of_the_one_before_away(editor, qtbot):
+    editor.setPlainText("a\n" * 5000)
+    editor.moveCursor(QTextCursor.MoveOperation.End)
+    bar = find(editor, qtbot, "a")
+    editor.setPlainText("b a")
+    qtbot.waitUntil(lambda: not bar.is_counting)
+    assert [each.cursor.selectionStart() for each in editor.extraSelections()] == [2]
+
+
 def test_that_replace_all_is_one_step_with_groups(editor, qtbot):
     text = "f(1, 2); f(3, 4); '😀' f(5,6)"
     editor.setPlainText(text)
