@@ -75,7 +75,7 @@ class QueryPanel(Panel):
         self.editor.setObjectName("query.editor")
         self.editor.setAccessibleName("SQL editor")
         self.editor.setProperty("flat", True)
-        self.editor.refused.connect(self._tell_refused)
+        self.editor.refused.connect(self._tell_text_refused)
         self.document = SqlDocument(self.editor, jobs, name)
         self.document.told.connect(self._tell_of_file)
         self.results = QTabWidget(documentMode=True)
@@ -534,7 +534,7 @@ class QueryPanel(Panel):
             if (grid := self.results.widget(index)) is not None:
                 grid.setObjectName("query.grid" if here else f"query.grid.{index + 1}")
 
-    def _tell_refused(self, words: str) -> None:
+    def _tell_text_refused(self, words: str) -> None:
         self._tell("warning", words)
 
     def _tell_of_file(self, kind: str, title: str, detail: str, actions: object) -> None:
