@@ -12,6 +12,7 @@ from pgexplorer.db.client import Client
 from pgexplorer.db.probe import Connection, Facts, facts
 from pgexplorer.db.profile import Profile
 from pgexplorer.db.query import ROW_LIMIT, Query
+from pgexplorer.db.session import Session
 from pgexplorer.db.side import SideDoor
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.pool.by_hand import ByHand
@@ -120,12 +121,28 @@ class Server(QObject):
             _close(before)
 
     def query(
-        self, sql: str, holder: str, *, row_limit: int = ROW_LIMIT, offset: int = 0, read_only: bool = False
+        self,
+        sql: str,
+        holder: str,
+        *,
+        row_limit: int = ROW_LIMIT,
+        offset: int = 0,
+        read_only: bool = False,
+        session: Session | None = None,
+        go_on: bool = False,
     ) -> Query:
-        """Return a query on the pool, not yet run. Raises RuntimeError when no server is in use."""
-        in_use = self._needed()
-        side = self.side()
-        return Query(in_use.client, sql, holder, side=side, row_limit=row_limit, offset=offset, read_only=read_only)
+        """Return a query on the pool, or in *session*, not yet run. Raises RuntimeError when no server is in use."""
+        client = self._needed().client
+        return Query(
+            session or client,
+            sql,
+            holder,
+            side=self.side(),
+            row_limit=row_limit,
+            offset=offset,
+            read_only=read_only,
+            go_on=go_on,
+        )
 
     def side(self) -> Callable[[], Connection]:
         """Return what opens the one short-lived connection beside the pool."""

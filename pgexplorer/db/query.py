@@ -144,13 +144,16 @@ class Query:
         byte_limit: int = BYTE_LIMIT,
         offset: int = 0,
         read_only: bool = False,
+        go_on: bool = False,
     ) -> None:
+        """*read_only* holds for a SELECT that is copied; with *go_on* an error does not end the text."""
         self._client = client
         self._sql = sql
         self._holder = holder
         self._side = side
         self._row_limit = row_limit
         self._byte_limit = byte_limit
+        self._goes_on = go_on
         self._begin = "BEGIN READ ONLY" if read_only else "BEGIN"  # for a SELECT that is copied
         self._offset = offset  # where *sql* begins in the editor's text
         self._running: Running | None = None
@@ -244,7 +247,7 @@ class Query:
             if self._notices.lines:
                 yield Notices(tuple(self._notices.lines), self._notices.dropped)
                 self._notices.clear()
-            if failed is not None:
+            if failed is not None and (not self._goes_on or failed.cancelled or failed.error.lost):
                 return
 
     def _one(self, conn: connection, running: Running, index: int, statement: Statement) -> Iterator[News]:

@@ -173,6 +173,11 @@ class Session:
         self._using = threading.Lock()  # held through a run
 
     @property
+    def client(self) -> Client:
+        """Whom it borrows through."""
+        return self._client
+
+    @property
     def pool(self) -> Pool:
         """The pool that it borrows from."""
         return self._client.pool

@@ -39,6 +39,10 @@ class Panel(QWidget):
     def leave(self) -> None:
         """Stop hearing what is still under way: the panel is about to go."""
 
+    def may_leave(self) -> bool:
+        """Return whether the panel may go; asks the person where something would be lost."""
+        return True
+
     def action(self, name: str) -> QAction:
         """Return the action *name*."""
         return self.actions_by_name[name]

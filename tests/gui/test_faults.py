@@ -308,9 +308,15 @@ def test_that_a_closed_tab_with_a_running_query_ends_it_at_the_server(connected,
     connected.until(lambda: connected.server.in_use.pool.stats().used == 0)
 
 
-def test_that_notices_and_a_left_open_transaction_are_said(connected):
-    panel = connected.query("do $$ begin raise notice 'hello <b>'; end $$; begin; select 1")
-    assert "rolled back" in panel.message.text() or "hello <b>" in panel.message.text()
+def test_that_notices_are_said_and_a_transaction_left_open_keeps_its_connection(connected):
+    panel = connected.query("DO $$ BEGIN RAISE NOTICE 'hello <b>'; END $$; BEGIN; SELECT 1")
+    assert "hello <b>" in panel.message.text()
+    assert "hello <b>" in panel.log.messages.toPlainText()
+    assert panel.pin.is_open
+    assert connected.server.in_use.pool.stats().used == 1
+    assert connected.find("query.transaction").text().startswith("transaction open")
+    connected.click("query.rollback")
+    connected.until(lambda: not panel.is_running)
     assert connected.server.in_use.pool.stats().used == 0
 
 

@@ -122,11 +122,11 @@ def test_that_a_byte_limit_is_said_with_what_can_be_done(connected, limited, mon
 
 def test_that_the_files_of_a_run_are_closed_by_the_next_one_and_by_the_tabs_end(connected):
     panel = connected.query("select 1; select 2")
-    rows = list(panel._rows)
+    rows = list(panel.results.rows())
     assert len(rows) == 2
     connected.query("select 3")
     until(lambda: all(each._store.is_closed for each in rows))
-    [last] = panel._rows
+    [last] = panel.results.rows()
     connected.window._close_tab(connected.window.tabs.indexOf(panel))
     connected.until(lambda: last._store.is_closed)
 

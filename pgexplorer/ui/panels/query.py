@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -12,7 +13,6 @@ from PySide6.QtWidgets import (
     QSpinBox,
     QSplitter,
     QStackedWidget,
-    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -21,34 +21,44 @@ from typing_extensions import override
 from pgexplorer.db.errors import RefusedSql
 from pgexplorer.db.formatting import Formatted, formatted
 from pgexplorer.db.query import ROW_LIMIT, Done, Failed, Kept, News, Notices, Query, Result, RolledBack, Started
-from pgexplorer.db.rows import Picked, Rows, State
+from pgexplorer.db.session import Look, Pin, Session, SessionLost
 from pgexplorer.db.statements import Statement, statements
 from pgexplorer.db.values import human_bytes, human_count
+from pgexplorer.history import Entry
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.models.result_model import ResultModel
 from pgexplorer.server import Server
 from pgexplorer.ui import icons
 from pgexplorer.ui.actions import Action, button
+from pgexplorer.ui.ask import ask
 from pgexplorer.ui.export_dialog import export_query
 from pgexplorer.ui.panel import Panel, show_failure
+from pgexplorer.ui.result_tabs import ResultTabs
+from pgexplorer.ui.run_log import RunLog
+from pgexplorer.ui.session_bar import SessionBar
 from pgexplorer.ui.sql_commands import POSTGRESQL, add_commands
 from pgexplorer.ui.sql_document import SqlDocument
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.flow_layout import FlowLayout
-from pgexplorer.ui.widgets.grid import Grid
 from pgexplorer.ui.widgets.sql_editor import SqlEditor
+from pgexplorer.units import age
 
-_MOST_TABS = 50  # results shown of one run
-_MOST_NOTICES = 200
+_MOST_NOTICES = 200  # said in the message; the log has more
+_LOOK, _LISTEN = 3_000, 400  # milliseconds between two looks at a kept connection, and at one that listens
 
 
 class QueryPanel(Panel):
-    """An editor over its results. The connection is borrowed for a run and given back at the last row."""
+    """An editor over its results.
+
+    The connection is borrowed for a run and given back at the last row, unless something of the text lives in it: then
+    the tab keeps it, says why, and gives it back when that is gone or the person says so.
+    """
 
     TITLE = "SQL"
     ICON = "terminal"
     status_changed = Signal(str)
+    statement_ended = Signal(object)  # history.Entry
 
     def __init__(self, server: Server, jobs: Jobs, name: str) -> None:
         super().__init__("query")
@@ -62,13 +72,14 @@ class QueryPanel(Panel):
         self._began = 0.0
         self._started: Started | None = None  # the statement that ran last
         self._offset = 0  # where the text of the run begins in the editor's
-        self._models: dict[int, ResultModel] = {}
-        self._sent: dict[int, str] = {}  # the statement of each result
-        self._rows: list[Rows] = []  # of the results shown, to be closed with them
+        self._sent: dict[int, Started] = {}  # by statement, of the last run
         self._row_limit = ROW_LIMIT  # of the last run
-        self._spare: Grid | None = None  # made while the server works
         self._said: list[str] = []
         self._dropped = 0  # notices that are not shown
+        self._errors = 0  # of the last run
+        self._session: Session | None = None
+        self._looking: Job | None = None
+        self._first_error = ""
         self._last = ("", 0)  # the text of the last run, and where it began
         self.editor = SqlEditor(POSTGRESQL)
         self.editor.setPlaceholderText("Write SQL, then run it with Ctrl+Enter")
@@ -78,10 +89,18 @@ class QueryPanel(Panel):
         self.editor.refused.connect(self._tell_text_refused)
         self.document = SqlDocument(self.editor, jobs, name)
         self.document.told.connect(self._tell_of_file)
-        self.results = QTabWidget(documentMode=True)
-        self.results.setObjectName("query.results")
-        self.results.setAccessibleName("Results")
-        self.results.currentChanged.connect(self._name_current)
+        self.results = ResultTabs(jobs)
+        self.results.export_wanted.connect(self.export)
+        self.results.copied.connect(self._tell_copied)
+        self.results.copy_refused.connect(self._tell_refused)
+        self.log = RunLog("query")
+        self.log.hide()
+        self.log.changed.connect(self._count_said)
+        self.session_bar = SessionBar("query")
+        self.session_bar.begin_wanted.connect(lambda: self._do("BEGIN"))
+        self.session_bar.commit_wanted.connect(lambda: self._do("COMMIT"))
+        self.session_bar.rollback_wanted.connect(lambda: self._do("ROLLBACK"))
+        self.session_bar.unpin_wanted.connect(self.unpin)
         self._empty = EmptyState(
             "play", "No result yet", "Ctrl+Enter runs the selection or the statement at the caret, F5 everything."
         )
@@ -113,8 +132,11 @@ class QueryPanel(Panel):
                     "query.format", "Format", self.format, "Ctrl+Shift+L", "format", "Lay out the selection, or all"
                 ),
                 Action("query.export", "Export…", self.export, "Ctrl+E", "download", "Write the result to a file"),
+                Action("query.pin", "Pin the result", self.results.pin_current, "Ctrl+Shift+J", "pin"),
+                Action("query.log", "Messages", self._toggle_log, "Ctrl+Shift+M", "list", "What the server said"),
             ]
         )
+        self._go_on = self._switch("query.go_on", "Go on after an error")
         self._commands = add_commands(self, self.editor)
         self.action("query.cancel").setEnabled(False)
         self.limit = QSpinBox(minimum=1, maximum=ROW_LIMIT, value=ROW_LIMIT, prefix="Limit ", suffix=" rows")
@@ -128,7 +150,11 @@ class QueryPanel(Panel):
         self._state.setProperty("muted", True)
         self._clock = QTimer(self, interval=200)
         self._clock.timeout.connect(self._tick)
+        self._watch = QTimer(self, interval=_LOOK)
+        self._watch.timeout.connect(self._look)
+        server.closed.connect(self._forget_session)
         self._lay_out()
+        self._show_pin()
 
     def _lay_out(self) -> None:
         tools = QHBoxLayout()
@@ -140,7 +166,10 @@ class QueryPanel(Panel):
         bar.addWidget(button(self.action("query.run_all"), "query.run_all"))
         bar.addWidget(button(self.action("query.cancel"), "query.cancel"))
         bar.addWidget(button(self.action("query.export"), "query.export", style="icon_only", text=""))
+        bar.addWidget(self.session_bar.begin_button)
         bar.addWidget(self.limit)
+        self._log_button = button(self.action("query.log"), "query.log_button", style="quiet")
+        bar.addWidget(self._log_button)
         bar.addWidget(self._state)
         tools.addWidget(self._more_button(), 0, Qt.AlignmentFlag.AlignTop)
         top = QWidget()
@@ -148,6 +177,7 @@ class QueryPanel(Panel):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(tools)
+        column.addWidget(self.session_bar)
         column.addWidget(self.editor, 1)
         messages = QWidget()
         inner = QVBoxLayout(messages)
@@ -158,7 +188,12 @@ class QueryPanel(Panel):
         lower.setContentsMargins(0, 0, 0, 0)
         lower.setSpacing(0)
         lower.addWidget(messages)
-        lower.addWidget(self._below, 1)
+        results = QSplitter(Qt.Orientation.Vertical)
+        results.addWidget(self._below)
+        results.addWidget(self.log)
+        results.setSizes([300, 140])
+        results.setChildrenCollapsible(False)
+        lower.addWidget(results, 1)
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(top)
         split.addWidget(bottom)
@@ -225,15 +260,33 @@ class QueryPanel(Panel):
 
     def _start(self, text: str, offset: int, row_limit: int) -> None:
         self._last = text, offset
-        if self._server.in_use is None:
+        session = self._its_session()
+        if session is None:
             self._tell("info", "Not connected", "", "Connect first; the text is kept.")
             return
-        query = self._query = self._server.query(text, self.name, row_limit=row_limit, offset=offset)
+        query = self._query = self._server.query(
+            text, self.name, row_limit=row_limit, offset=offset, session=session, go_on=self._go_on.isChecked()
+        )
         self._clear_results()
+        QTimer.singleShot(0, self, self.results.make_grid)
+        self._offset, self._row_limit = offset, row_limit
+        self._begin(query)
+
+    def _do(self, text: str) -> None:
+        """Run a statement of the transaction's; the results stay."""
+        session = self._its_session()
+        if self._job is not None or session is None:
+            return
+        self._clear_message()
+        self._begin(self._server.query(text, self.name, session=session))
+
+    def _begin(self, query: Query) -> None:
+        self._query = query
+        self._sent.clear()
+        self._errors = 0
         self._began = time.perf_counter()
+        self._started = None
         self._set_running(True)
-        QTimer.singleShot(0, self, self._make_grid)
-        self._offset, self._started, self._row_limit = offset, None, row_limit
 
         def ended() -> None:
             if self._job is job:  # not one that was given up while it waited for a connection
@@ -248,19 +301,16 @@ class QueryPanel(Panel):
 
         Without a result, what Run would run.
         """
-        grid, model = self.results.currentWidget(), self.current_model()
-        if not isinstance(grid, Grid) or model is None:
+        model = self.results.current_model()
+        if model is None:
             text = self._to_run()[0]
             if text.strip():
                 export_query(self, self._server, self._jobs, text)
             else:
                 self._tell("info", "There is nothing to export", "", "Run a query, or write one.")
             return
-        index = next((index for index, each in self._models.items() if each is model), -1)
-        ranges, columns = grid.selected()
-        several = len(columns) * sum(end - begin for begin, end in ranges) > 1
-        selected = Picked(model.rows(), ranges, columns) if several else None
-        export_query(self, self._server, self._jobs, self._sent.get(index, ""), model.rows(), selected)
+        sql, rows, picked = self.results.current_sql(), model.rows(), self.results.picked()
+        export_query(self, self._server, self._jobs, sql, rows, picked)
 
     def cancel(self) -> None:
         """End what runs: cancel, then terminate, then abandon. The button stays usable all the while."""
@@ -287,6 +337,7 @@ class QueryPanel(Panel):
         menu = QMenu(self)
         groups = [
             ["query.open", "query.save", "query.save_as"],
+            ["query.go_on", "query.pin", "query.log"],
             ["query.format", *self._commands[:8]],
             self._commands[8:],
         ]
@@ -314,19 +365,113 @@ class QueryPanel(Panel):
         if self._job is not None:
             self._job.ignore()
             self._job = None
-        self._close_rows()
+        self.results.leave()
+        self._watch.stop()
+        session, self._session = self._session, None
+        if session is not None and session.pin is not None:
+            self._jobs.call(session.release, name=f"give back {self.name}")
+
+    @override
+    def may_leave(self) -> bool:
+        pin = self.pin
+        if pin is None or not pin.is_open:
+            return True
+        since = age(time.monotonic() - (pin.transaction_since or 0))
+        return ask(
+            self, f"{self.name}: roll the open transaction back?", "\n".join([f"Open for {since}.", *pin.losses])
+        )
 
     def current_model(self) -> ResultModel | None:
         """Return the rows of the result that is shown."""
-        grid = self.results.currentWidget()
-        model = grid.model() if isinstance(grid, Grid) else None
-        return model if isinstance(model, ResultModel) else None
+        return self.results.current_model()
+
+    # -- the session
+
+    @property
+    def pin(self) -> Pin | None:
+        """What the tab keeps in its backend between two runs."""
+        return self._session.pin if self._session is not None else None
+
+    def unpin(self) -> None:
+        """Give the kept connection back, when the person agrees to what is lost."""
+        session, pin = self._session, self.pin
+        if session is None or pin is None or self._job is not None:
+            return
+        if not ask(self, f"Give backend {pin.pid} back to the pool?", "\n".join(pin.losses)):
+            return
+
+        def failed(error: Exception) -> None:
+            show_failure(self.message, error, self._server)
+            self._messages.setVisible(True)
+
+        self._jobs.call(session.release, name=f"give back {self.name}", failed=failed, ended=self._show_pin)
+
+    def _its_session(self) -> Session | None:
+        """Return the tab's session on the pool in use; another one when that pool is another."""
+        in_use = self._server.in_use
+        if in_use is None:
+            return None
+        if self._session is None or self._session.client is not in_use.client:
+            self._session = Session(in_use.client)
+        return self._session
+
+    def _forget_session(self) -> None:
+        """Say what went with the server that was left."""
+        pin, self._session = self.pin, None
+        if pin is not None and pin.is_open:
+            self._tell("warning", "The open transaction was rolled back with the connection.", pin.words)
+        self._show_pin()
+
+    def _show_pin(self) -> None:
+        pin = self.pin
+        self.session_bar.show_pin(pin, running=self._job is not None)
+        if pin is None:
+            self._watch.stop()
+        else:
+            self._watch.setInterval(_LISTEN if pin.is_listening else _LOOK)
+            self._watch.start()
+
+    def _look(self) -> None:
+        """See in a job whether the kept connection lives, and what was notified."""
+        session = self._session
+        if session is None or self._job is not None or (self._looking is not None and self._looking.is_running):
+            return
+
+        def done(found: Look) -> None:
+            if found.notifications or found.dropped:
+                self.log.notify(found.notifications, found.dropped)
+            if found.lost is not None:
+                self._tell_lost(found.lost)
+                self._show_pin()
+
+        self._looking = self._jobs.call(session.look, name=f"look at {self.name}", done=done)
+
+    def _tell_lost(self, pin: Pin) -> None:
+        self._tell(
+            "warning",
+            f"Backend {pin.pid}, which this tab kept, is gone.",
+            "\n".join(["The server has ended it, or the link.", *pin.losses]),
+            "The text is kept. The next run takes a fresh connection from the pool.",
+        )
+
+    def _toggle_log(self) -> None:
+        self.log.setVisible(not self.log.isVisible())
+
+    def _count_said(self) -> None:
+        count = self.log.notices + self.log.heard
+        self._log_button.setText(f"Messages ({count:,})" if count else "Messages")
+
+    def _switch(self, name: str, words: str) -> QAction:
+        """Make an action that is on or off."""
+        action = QAction(words, self, checkable=True)
+        action.setObjectName(f"action.{name}")
+        self.actions_by_name[name] = action
+        return action
 
     def _hear(self, news: News) -> None:
         match news:
             case Started():
-                self._started = news
-                self._sent[news.index] = news.statement.text
+                self._started = self._sent[news.index] = news
                 count = f"statement {news.index + 1} of {news.of} " if news.of > 1 else ""
                 self._say_state(f"Running {count}on backend {news.pid}…")
             case Result():
@@ -334,6 +479,7 @@ class QueryPanel(Panel):
             case Done():
                 self._show_done(news)
             case Notices():
+                self.log.notice(news.lines, news.dropped)
                 self._dropped += news.dropped + max(0, len(self._said) + len(news.lines) - _MOST_NOTICES)
                 self._said = [*self._said, *news.lines][-_MOST_NOTICES:]
                 earlier = [f"… {self._dropped:,} earlier notices are not shown"] if self._dropped else []
@@ -349,31 +495,14 @@ class QueryPanel(Panel):
                     "Run BEGIN … COMMIT as one text: each run borrows a connection and returns it.",
                 )
             case Kept():
-                pass  # this panel borrows for each run
+                pass  # told when the run has ended
 
     def _show_rows(self, news: Result) -> None:
-        model = self._models.get(news.index)
-        if model is not None:
-            model.grow()
-            return
-        if self.results.count() >= _MOST_TABS:
-            self._close_later(news.rows)
-            self._tell("warning", f"The results after the {_MOST_TABS}th are not shown.", "All statements ran.")
-            return
-        self._rows.append(news.rows)
-        grid = self._take_grid()
-        grid.setAccessibleName(f"Result {news.index + 1}")
-        grid.offer_export(True)
-        grid.export_wanted.connect(self.export)
-        grid.copied.connect(self._tell_copied)
-        grid.copy_refused.connect(self._tell_refused)
-        model = self._models[news.index] = ResultModel(grid)
-        model.show(news.rows)
-        grid.setModel(model)
-        self.results.addTab(grid, f"Result {len(self._models)}")
-        self.results.setCurrentWidget(grid)
-        self._below.setCurrentWidget(self.results)
-        grid.fit_columns()
+        started = self._sent.get(news.index)
+        if self.results.show_result(news, started.statement.text if started is not None else ""):
+            self._below.setCurrentWidget(self.results)
+        else:
+            self._tell("warning", "Further results are not shown: there are too many tabs.", "All statements ran.")
 
     def _tell_copied(self, cells: int) -> None:
         self._say(f"copied {cells:,} cell{'' if cells == 1 else 's'}")
@@ -383,41 +512,47 @@ class QueryPanel(Panel):
         title = f"Not copied ({cells:,} cells): this is too large for a clipboard, or not here any more."
         self._tell("warning", title, "", hint, [("Export…", self.export)])
 
-    def _make_grid(self) -> None:
-        """Make the next result's grid before its rows come: making and dressing one takes some milliseconds."""
-        if self._spare is None:
-            self._spare = Grid(self)
-            self._spare.hide()
-            for each in (self._spare, *self._spare.findChildren(QWidget)):
-                each.ensurePolished()
-
-    def _take_grid(self) -> Grid:
-        grid, self._spare = self._spare or Grid(), None
-        return grid
-
     def _show_done(self, done: Done) -> None:
         times = f"first rows {_ms(done.first_s)} · all {_ms(done.total_s)}" if done.has_rows else _ms(done.total_s)
+        self._log_end(done.index, done.status, done.rows, done.total_s)
         if done.has_rows:
-            model = self._models.get(done.index)
+            model = self.results.model_of(done.index)
             rows = f"{_rows(done.rows)}" if done.rows else "no rows"
             if model is not None and not model.columns():
                 rows = f"{_rows(done.rows)} without columns"
             if not done.complete:
                 rows = f"first {_rows(done.rows)} (limit)"
-                self._mark_incomplete(done.index)
+                self.results.mark_incomplete(done.index)
                 self._tell_cut(done)
+            self.results.end(done, f"{rows} · {times}")
             self._say(f"{rows} · {times}")
             return
         changed = _rows(done.rows) if done.rows >= 0 else done.status
         self._say(f"{done.status} · {times}")
-        if not self._models:
+        if not self.results.has_new:
             self._empty.say("success", done.status, changed if changed != done.status else "")
-            self._below.setCurrentWidget(self._empty)
+            if not self.results.count():
+                self._below.setCurrentWidget(self._empty)
+
+    def _log_end(self, index: int, status: str, rows: int, seconds: float, error: str = "") -> None:
+        """Write what came of a statement into the log and the history."""
+        started = self._sent.get(index)
+        if started is None:
+            return
+        at = f"{index + 1}/{started.of}  " if started.of > 1 else ""
+        words = error or status
+        count = f" · {_rows(rows)}" if rows >= 0 and not error else ""
+        self.log.say(f"{at}{words}{count} · {_ms(seconds)}  {plain.one_line(started.statement.text, 80)}")
+        server = self._server.in_use.profile.address if self._server.in_use is not None else ""
+        self.statement_ended.emit(
+            Entry(started.statement.text, time.time(), server, seconds, rows, "" if error else status, error)
+        )
 
     def _tell_cut(self, done: Done) -> None:
         """Say that a limit cut a result, what that means, and what can be done."""
         more = [(f"Run it again for {more:,} rows", self._fetch_more)] if (more := self._next_limit()) else []
-        size = self._models[done.index].rows().size if done.index in self._models else 0
+        model = self.results.model_of(done.index)
+        size = model.rows().size if model is not None else 0
         self._tell(
             "info",
             f"The first {_rows(done.rows)} are shown; there are more.",
@@ -427,14 +562,14 @@ class QueryPanel(Panel):
             more,
         )
 
-    def _mark_incomplete(self, index: int) -> None:
-        """Say on the tab that a result is not whole."""
-        for at in range(self.results.count()):
-            grid = self.results.widget(at)
-            if isinstance(grid, Grid) and grid.model() is self._models.get(index):
-                self.results.setTabText(at, f"{self.results.tabText(at)} (incomplete)")
-
     def _show_failed(self, failed: Failed) -> None:
+        self._errors += 1
+        took = time.perf_counter() - self._began
+        self._log_end(failed.index, "", -1, took, "cancelled" if failed.cancelled else failed.error.heading)
+        if self._errors > 1:
+            self._tell("error", f"{self._errors} statements failed; the first: {self._first_error}", "The log has all.")
+            return
+        self._first_error = failed.error.heading
         where = f"Statement {failed.index + 1} of {failed.of}: " if failed.of > 1 else ""
         if failed.cancelled:
             self._tell("warning", f"{where}cancelled".capitalize(), failed.error.title, failed.error.hint)
@@ -444,14 +579,19 @@ class QueryPanel(Panel):
             self.editor.mark_error(failed.error.position)
         word = "stopped" if failed.cancelled else "failed"
         if failed.kept:
-            self._mark_incomplete(failed.index)
+            self.results.mark_incomplete(failed.index)
             self._say(f"{word} after {_rows(failed.kept)}: the result is incomplete")
         else:
             self._say("cancelled" if failed.cancelled else "failed")
-        if not self._models:
+        if not self.results.has_new:
             self._empty.say("stop" if failed.cancelled else "error", "No result", "The message above says why.")
 
     def _failed(self, error: Exception) -> None:
+        if isinstance(error, SessionLost):
+            self._tell_lost(error.pin)
+            self._empty.say("info", "Nothing was sent", "The message above says why.")
+            self._say("")
+            return
         show_failure(self.message, error, self._server, self._run_again)
         if isinstance(error, RefusedSql) and error.position is not None:
             self.editor.mark_error(error.position)
@@ -466,6 +606,7 @@ class QueryPanel(Panel):
         self._job = self._query = None
         self._set_running(False)
         self._say_state("")
+        self._show_pin()
 
     def _next_limit(self) -> int:
         """Return the rows for which the run may be sent again: one plain SELECT alone ever is. 0 where it may not."""
@@ -486,6 +627,7 @@ class QueryPanel(Panel):
         for name in ("query.run", "query.run_all"):
             self.action(name).setEnabled(not running)
         self.action("query.cancel").setEnabled(running)
+        self.session_bar.show_pin(self.pin, running=running)
         if running:
             self._clock.start()
             self._say_state("Waiting for a connection…")
@@ -501,38 +643,17 @@ class QueryPanel(Panel):
 
     def _tick(self) -> None:
         self._state.setText(self._doing)
-        known = sum(rows.known for rows in self._rows if rows.state is State.MORE)
+        known = self.results.coming
         soon = f" · {human_count(known)} rows so far" if known else ""
         self._say(f"running · {time.perf_counter() - self._began:.1f} s{soon}")
 
     def _clear_results(self) -> None:
-        self._models.clear()
-        self._sent.clear()
         self._said.clear()
         self._dropped = 0
-        while self.results.count():
-            if (grid := self.results.widget(0)) is not None:
-                grid.deleteLater()
-            self.results.removeTab(0)
-        self._close_rows()
+        self.results.begin()
+        self.log.begin()
         self._empty.say("clock", "Running", "")
-        self._below.setCurrentWidget(self._empty)
-
-    def _close_rows(self) -> None:
-        for rows in self._rows:
-            self._close_later(rows)
-        self._rows.clear()
-
-    def _close_later(self, rows: Rows) -> None:
-        """Close the file of a result, which may take the system a moment."""
-        self._jobs.call(rows.close, name="close a result")
-
-    def _name_current(self) -> None:
-        """Keep the name query.grid with the result that is shown."""
-        for index in range(self.results.count()):
-            here = index == self.results.currentIndex()
-            if (grid := self.results.widget(index)) is not None:
-                grid.setObjectName("query.grid" if here else f"query.grid.{index + 1}")
+        self._below.setCurrentWidget(self.results if self.results.count() else self._empty)
 
     def _tell_text_refused(self, words: str) -> None:
         self._tell("warning", words)
