@@ -146,6 +146,7 @@ class QueryPanel(Panel):
         self.limit.setGroupSeparatorShown(True)
         self.limit.setStepType(QSpinBox.StepType.AdaptiveDecimalStepType)
         self._doing = ""  # what is under way, in words
+        self._outcome = ""  # what the statement that ended last came to
         self._state = QLabel(textFormat=Qt.TextFormat.PlainText)
         self._state.setProperty("muted", True)
         self._clock = QTimer(self, interval=200)
@@ -284,6 +285,7 @@ class QueryPanel(Panel):
         self._query = query
         self._sent.clear()
         self._errors = 0
+        self._outcome = ""
         self._began = time.perf_counter()
         self._started = None
         self._set_running(True)
@@ -478,6 +480,7 @@ class QueryPanel(Panel):
                 self._show_rows(news)
             case Done():
                 self._show_done(news)
+                self._outcome = self.status
             case Notices():
                 self.log.notice(news.lines, news.dropped)
                 self._dropped += news.dropped + max(0, len(self._said) + len(news.lines) - _MOST_NOTICES)
@@ -487,6 +490,7 @@ class QueryPanel(Panel):
                 self._tell("info", title, "\n".join([*earlier, *self._said]))
             case Failed():
                 self._show_failed(news)
+                self._outcome = self.status
             case RolledBack():
                 self._tell(
                     "warning",
@@ -607,6 +611,8 @@ class QueryPanel(Panel):
         self._set_running(False)
         self._say_state("")
         self._show_pin()
+        if self._outcome:  # the clock may have ticked between the last news and this
+            self._say(self._outcome)
 
     def _next_limit(self) -> int:
         """Return the rows for which the run may be sent again: one plain SELECT alone ever is. 0 where it may not."""
