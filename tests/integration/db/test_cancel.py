@@ -49,7 +49,14 @@ def one(open_pool):
 
 
 def active(admin, client):
-    until(lambda: admin.state(client.pool.slots()[0].pid) == "active")
+    """Wait until the slow statement runs, not one of those by which a connection is made ready."""
+
+    def runs():
+        pid = client.pool.slots()[0].pid
+        slow = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active' AND query ~ 'pg_sleep'"
+        return bool(admin.ask(slow, pid))
+
+    until(runs)
     return client.pool.slots()[0].pid
 
 
