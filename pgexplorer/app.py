@@ -55,6 +55,7 @@ class Application:
             return
         self.is_closed = True
         self.window.hide()
+        self.workbench.keeper.close()
         for panel in self.workbench.query_panels():
             panel.cancel()
         # The pool is cut on a thread: whatever hangs there, the program ends.
@@ -95,6 +96,7 @@ def _furnish(qt: QApplication, window: MainWindow, settings: Settings, look: the
     """Build what the window holds, in the order of dependence."""
     from pgexplorer.demo_host import DemoHost
     from pgexplorer.jobs import Jobs
+    from pgexplorer.journal import Journal
     from pgexplorer.secrets import Secrets
     from pgexplorer.server import Server
     from pgexplorer.ui.panels.connect import ConnectPanel
@@ -107,7 +109,7 @@ def _furnish(qt: QApplication, window: MainWindow, settings: Settings, look: the
     connect = ConnectPanel(server, jobs, settings, secrets)
     tour = TourPanel(server, jobs)
     demo = DemoHost(jobs)
-    workbench = Workbench(window, server, jobs, settings, demo, connect, tour, look)
+    workbench = Workbench(window, server, jobs, settings, demo, connect, tour, look, Journal())
     application = Application(qt, window, workbench, server, jobs, settings, demo)
     window.closing.connect(workbench.keep_layout)
     window.closing.connect(workbench.leave_views)
@@ -116,6 +118,8 @@ def _furnish(qt: QApplication, window: MainWindow, settings: Settings, look: the
     _catch_bugs(window, jobs)
     workbench.restore_layout()
     window.setCentralWidget(workbench)
+    window.may_close = workbench.may_close
+    workbench.restore_tabs()
     return application
 
 
@@ -221,6 +225,7 @@ def _signals_heard(application: Application) -> Generator[None]:
     """Let SIGINT and SIGTERM close the window: Python hears a signal only when its own code runs."""
 
     def close(_number: int, _frame: FrameType | None) -> None:
+        application.window.may_close = lambda: True  # who sends a signal is not there to be asked
         application.window.close()
 
     before = {number: signal.signal(number, close) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -1,6 +1,7 @@
 """The frame: a themed window that is on the screen before the rest of the program is loaded, and is then filled."""
 
 import base64
+from collections.abc import Callable
 
 from PySide6.QtCore import QByteArray, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent
@@ -19,6 +20,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self._settings = settings
         self.is_painted = False
+        self.may_close: Callable[[], bool] = lambda: True  # asks where something would be lost
         self.setObjectName("window")
         self.setWindowTitle("pgexplorer")
         self.setMinimumSize(760, 520)
@@ -35,6 +37,9 @@ class MainWindow(QMainWindow):
 
     @override
     def closeEvent(self, event: QCloseEvent) -> None:
+        if self.isVisible() and not self.may_close():
+            event.ignore()
+            return
         self._settings.prefer("geometry", base64.b64encode(self.saveGeometry().data()).decode())
         event.accept()
         self.hide()

@@ -63,6 +63,26 @@ class SqlDocument(QObject):
             utf8 = [("Save as UTF-8 from now on", self._take_utf8)] if file.style.encoding == "latin-1" else []
             self.told.emit("info", f"{file.path.name}: {file.style}", file.said, utf8)
 
+    def adopt(self, path: Path, *, is_modified: bool) -> None:
+        """Take *path* as the file of the text that is here, from an earlier run; one that has changed since is said."""
+        self.path = path
+        self._retitle()
+
+        def done(file: SqlFile) -> None:
+            self.style, self._stamp = file.style, file.stamp
+            if file.text == self._editor.toPlainText():
+                self._editor.document().setModified(False)
+            elif not is_modified:
+                self._say_changed("was changed since it was last read here")
+            self._retitle()
+
+        def failed(error: Exception) -> None:
+            self._editor.document().setModified(True)
+            words = str(error) if isinstance(error, RefusedFile) else _cause(error)
+            self.told.emit("warning", f"{path.name} cannot be read any more", f"{words} The text is still here.", ())
+
+        self._jobs.call(partial(sql_file.read, path), name=f"open {path.name}", done=done, failed=failed)
+
     def save(self) -> None:
         """Write the text to its file, or ask for one."""
         if self.path is None:

@@ -26,6 +26,7 @@ from pgexplorer.db.profile import Environment, Profile
 from pgexplorer.db.schema import Relation
 from pgexplorer.demo_host import DemoHost
 from pgexplorer.jobs import Jobs
+from pgexplorer.journal import Journal
 from pgexplorer.server import Server
 from pgexplorer.settings import Settings
 from pgexplorer.sql_file import SqlFile
@@ -40,6 +41,7 @@ from pgexplorer.ui.panels.query import QueryPanel
 from pgexplorer.ui.panels.schema import SchemaPanel
 from pgexplorer.ui.panels.table import TablePanel
 from pgexplorer.ui.panels.tour import TourPanel
+from pgexplorer.ui.tab_keeper import TabKeeper
 from pgexplorer.ui.views import pool_views
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.empty_state import EmptyState
@@ -71,6 +73,7 @@ class Workbench(QWidget):
         connect: ConnectPanel,
         tour: TourPanel,
         look: theme.Theme,
+        journal: Journal,
     ) -> None:
         super().__init__()
         self.setObjectName("workbench")
@@ -111,6 +114,7 @@ class Workbench(QWidget):
                 "Ctrl+W",
                 "close",
             ),
+            Action("window.reopen", "Open the closed tab again", self._reopen, "Ctrl+Shift+T", "reopen"),
             Action("window.sample", "Load the sample shop", self._load_sample, "", "download"),
             Action("window.tour", "Guided tour", self.show_tour, "F1", "book"),
             Action("window.next_pane", "Next pane", self._next_pane, "F6", "arrow-right"),
@@ -125,6 +129,7 @@ class Workbench(QWidget):
         ]
         self._actions = {row.name: row.build(self) for row in self._rows}
         self.addActions(list(self._actions.values()))
+        self.keeper = TabKeeper(journal, self.tabs, self._query_tab)
         self._lay_out()
         self._fill_menus()
         self._wire()
@@ -218,7 +223,14 @@ class Workbench(QWidget):
             menu = bar.addMenu(f"&{panel.TITLE}")
             menu.addActions(list(panel.actions_by_name.values()))
         view = bar.addMenu("&View")
-        for name in ("window.new_sql", "window.close_tab", "window.next_pane", "window.pool", "window.dock"):
+        for name in (
+            "window.new_sql",
+            "window.close_tab",
+            "window.reopen",
+            "window.next_pane",
+            "window.pool",
+            "window.dock",
+        ):
             view.addAction(self._actions[name])
         view.addSeparator()
         for title in self.dock.titles:
@@ -239,6 +251,8 @@ class Workbench(QWidget):
 
     def _wire(self) -> None:
         self.schema.table_chosen.connect(self.open_table)
+        self._actions["window.reopen"].setEnabled(False)
+        self.keeper.closed_changed.connect(self._actions["window.reopen"].setEnabled)
         self.pool.glance_changed.connect(self._glance)
         self.tour.outcome_arrived.connect(self.pool.show_outcome)
         self.tour.closed.connect(self.tour.hide)
@@ -303,8 +317,8 @@ class Workbench(QWidget):
         self.connect_panel.form.host.setFocus()
 
     def show_explore(self) -> None:
-        """Show the server in use."""
-        if self._server.is_open:
+        """Show the server in use, or the texts that are here without one."""
+        if self._server.is_open or self.query_panels():
             self.pages.setCurrentWidget(self._split)
             self._show_state()
 
@@ -360,13 +374,20 @@ class Workbench(QWidget):
     def new_query(self) -> QueryPanel:
         """Open an empty SQL tab."""
         self._queries += 1
-        panel = QueryPanel(self._server, self._jobs, f"SQL {self._queries}")
+        panel = self._query_tab(f"SQL {self._queries}")
+        self.keeper.follow(panel)
+        self.show_explore()
+        panel.editor.setFocus()
+        return panel
+
+    def _query_tab(self, name: str) -> QueryPanel:
+        panel = QueryPanel(self._server, self._jobs, name)
+        number = name.removeprefix("SQL ")
+        self._queries = max(self._queries, int(number) if number.isdecimal() else 0)
         panel.status_changed.connect(self._tab_changed)
         panel.document.title_changed.connect(partial(self._retitle_tab, panel))
         panel.document.read_for_another.connect(self._show_file)
         self._add_tab(panel, panel.name, "terminal")
-        self.show_explore()
-        panel.editor.setFocus()
         return panel
 
     def query_panels(self) -> list[QueryPanel]:
@@ -431,6 +452,10 @@ class Workbench(QWidget):
         if panel is None:
             return
         if isinstance(panel, Panel):
+            if not panel.may_leave():
+                return
+            if isinstance(panel, QueryPanel):
+                self.keeper.forget(panel)
             panel.leave()
         self.tabs.removeTab(index)
         panel.deleteLater()
@@ -473,15 +498,9 @@ class Workbench(QWidget):
     def _show_state(self) -> None:
         in_use = self._server.in_use
         exploring = self.pages.currentWidget() is self._split
-        for name in (
-            "window.explore",
-            "window.new_sql",
-            "window.tour",
-            "window.disconnect",
-            "window.pool",
-            *self._of_the_dock(),
-        ):
+        for name in ("window.tour", "window.disconnect", "window.pool", *self._of_the_dock()):
             self._actions[name].setEnabled(in_use is not None)
+        self._actions["window.explore"].setEnabled(in_use is not None or bool(self.query_panels()))
         on_demo = in_use is not None and self._demo.is_server_of(in_use.profile)
         self._actions["window.sample"].setEnabled(on_demo and not self._demo.is_loading)
         self.slot_bar.setVisible(in_use is not None)
@@ -546,6 +565,38 @@ class Workbench(QWidget):
         box.setText("\n".join(f"{keys.ljust(width)}   {words}" for words, keys in rows))
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.open()
+
+    # -- what is typed ------------------------------------------------------------------------------------------
+
+    def restore_tabs(self) -> None:
+        """Open the SQL tabs that earlier windows have left, without connecting; say how many, and what is damaged."""
+        restored = self.keeper.restore()
+        count = len(restored.tabs)
+        if count:
+            self._show_state()
+            self.connect_panel.message.show_message(
+                "info",
+                "One SQL tab of the last time is open again" if count == 1 else f"{count} SQL tabs are open again",
+                "They are as they were left. Nothing was run, and nothing connects by itself.",
+                "",
+                [("Show", self.show_explore)],
+            )
+        if restored.trouble:
+            self.message.show_message("warning", "Not everything could be restored", restored.trouble)
+
+    def _reopen(self) -> None:
+        self.keeper.reopen()
+        self.show_explore()
+
+    def may_close(self) -> bool:
+        """Ask about every tab whose transaction would be rolled back; return whether the window may close."""
+        for panel in self.query_panels():
+            if panel.pin is not None and panel.pin.is_open:
+                self.show_explore()
+                self.tabs.setCurrentWidget(panel)
+            if not panel.may_leave():
+                return False
+        return True
 
     # -- between runs -------------------------------------------------------------------------------------------
 
