@@ -70,6 +70,7 @@ class Jobs(QObject):
 
     def __init__(self) -> None:
         super().__init__()
+        self._is_over = False
         self._running: set[Job] = set()
         self._ended: list[Job] = []
         self._reaper = QTimer(self, interval=500, singleShot=True)
@@ -103,6 +104,8 @@ class Jobs(QObject):
         if ended is not None:
             job.ended.connect(ended)
         job.ended.connect(retire)
+        if self._is_over:  # a timer that fires after the end finds nobody who could hear
+            job.ignore()
         self._running.add(job)
         job.thread_.start()
         return job
@@ -133,6 +136,7 @@ class Jobs(QObject):
 
         The threads are daemons: one that is stuck in a dead link does not keep the program from ending.
         """
+        self._is_over = True
         deadline = time.monotonic() + seconds
         for job in list(self._running):
             job.ignore()
