@@ -3,7 +3,7 @@
 import time
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from pgexplorer.db.session import Pin
 from pgexplorer.ui import icons, theme
@@ -37,6 +37,9 @@ class SessionBar(QWidget):
         self._commit = self._button(f"{name}.commit", "Commit", "Keep what the open transaction has changed")
         self._rollback = self._button(f"{name}.rollback", "Roll back", "Undo what the open transaction has changed")
         self._unpin = self._button(f"{name}.unpin", "Unpin…", "Give the backend back to the pool; says what is lost")
+        self._unpin.setText("")
+        self._unpin.setProperty("icon_only", True)
+        icons.wear(self._unpin, "unplug")
         self._begin.clicked.connect(self.begin_wanted)
         self._commit.clicked.connect(self.commit_wanted)
         self._rollback.clicked.connect(self.rollback_wanted)
@@ -46,8 +49,8 @@ class SessionBar(QWidget):
         row.setSpacing(6)
         row.addWidget(self._mark)
         row.addWidget(self._badge, 1)
-        row.addWidget(self._state)
-        for each in (self._commit, self._rollback, self._unpin):
+        for each in (self._state, self._commit, self._rollback, self._unpin):
+            each.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)  # where it is narrow the reasons go
             row.addWidget(each)
         self._timer = QTimer(self, interval=_TICK)
         self._timer.timeout.connect(self._tick)
@@ -87,16 +90,17 @@ class SessionBar(QWidget):
             self._state.setVisible(False)
             return
         seconds = time.monotonic() - pin.transaction_since
-        state, word = "info", "transaction open"
+        state, word = "info", "open"
         if pin.is_failed:
-            state, word = "bad", "transaction failed"
+            state, word = "bad", "failed"
         elif seconds >= TOO_LONG:
-            state, word = "bad", "transaction open too long"
+            state, word = "bad", "open too long"
         elif seconds >= LONG:
-            state, word = "warn", "transaction still open"
+            state, word = "warn", "still open"
         text = f"{word} · {age(seconds)}"
         if self._state.text() != text:
             self._state.setText(text)
+            self._state.setAccessibleName(f"Transaction {text}")
         if self._state.property("state") != state:
             self._state.setProperty("state", state)
             self._state.style().polish(self._state)

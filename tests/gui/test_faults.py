@@ -314,7 +314,7 @@ def test_that_notices_are_said_and_a_transaction_left_open_keeps_its_connection(
     assert "hello <b>" in panel.log.messages.toPlainText()
     assert panel.pin.is_open
     assert connected.server.in_use.pool.stats().used == 1
-    assert connected.find("query.transaction").text().startswith("transaction open")
+    assert connected.find("query.transaction").text().startswith("open")
     connected.click("query.rollback")
     connected.until(lambda: not panel.is_running)
     assert connected.server.in_use.pool.stats().used == 0

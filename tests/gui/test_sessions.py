@@ -41,7 +41,7 @@ def test_that_a_transaction_pins_the_backend_and_commit_gives_it_back(connected,
     bar = connected.find("query.session")
     assert bar.isVisible()
     assert f"pid {panel.pin.pid}: kept for open transaction" in connected.find("query.pin").text()
-    assert connected.find("query.transaction").text().startswith("transaction open · ")
+    assert connected.find("query.transaction").text().startswith("open · ")
     assert used(connected) == 1
     pid = panel.pin.pid
     run(connected, panel, "SELECT pg_backend_pid()")
@@ -67,7 +67,7 @@ def test_that_begin_is_a_button_and_rollback_undoes(connected, own_schema, do):
 
 def test_that_a_failed_transaction_can_only_be_rolled_back(connected):
     panel = connected.query("BEGIN; SELECT 1/0")
-    assert connected.find("query.transaction").text().startswith("transaction failed")
+    assert connected.find("query.transaction").text().startswith("failed")
     assert not connected.find("query.commit").isEnabled()
     connected.click("query.rollback")
     connected.until(lambda: panel.pin is None)
@@ -79,10 +79,10 @@ def test_that_an_idle_transaction_turns_amber_then_red_and_is_never_ended_silent
     assert state.property("state") == "info"
     monkeypatch.setattr(session_bar, "LONG", 0.0)
     panel.session_bar._tick()
-    assert (state.property("state"), state.text().startswith("transaction still open")) == ("warn", True)
+    assert (state.property("state"), state.text().startswith("still open")) == ("warn", True)
     monkeypatch.setattr(session_bar, "TOO_LONG", 0.0)
     panel.session_bar._tick()
-    assert (state.property("state"), state.text().startswith("transaction open too long")) == ("bad", True)
+    assert (state.property("state"), state.text().startswith("open too long")) == ("bad", True)
     assert panel.pin.is_open
     assert used(connected) == 1
 
@@ -139,7 +139,7 @@ def test_that_notifications_are_shown_without_another_statement(connected, do):
     text = panel.log.notifications.toPlainText()
     assert "jobs (pid " in text
     assert "number <b>4</b>" in text
-    assert connected.find("query.log_button").text() == "Messages (5)"
+    assert connected.find("query.log_button").accessibleName() == "Messages (5)"
     connected.click("query.log_button")
     assert panel.log.isVisible()
 

@@ -139,7 +139,7 @@ class QueryPanel(Panel):
         self._go_on = self._switch("query.go_on", "Go on after an error")
         self._commands = add_commands(self, self.editor)
         self.action("query.cancel").setEnabled(False)
-        self.limit = QSpinBox(minimum=1, maximum=ROW_LIMIT, value=ROW_LIMIT, prefix="Limit ", suffix=" rows")
+        self.limit = QSpinBox(minimum=1, maximum=ROW_LIMIT, value=ROW_LIMIT, suffix=" rows")
         self.limit.setObjectName("query.limit")
         self.limit.setAccessibleName("Row limit")
         self.limit.setToolTip("A result is read to its end, or to so many rows; what a limit cuts is always said.")
@@ -169,7 +169,7 @@ class QueryPanel(Panel):
         bar.addWidget(button(self.action("query.export"), "query.export", style="icon_only", text=""))
         bar.addWidget(self.session_bar.begin_button)
         bar.addWidget(self.limit)
-        self._log_button = button(self.action("query.log"), "query.log_button", style="quiet")
+        self._log_button = button(self.action("query.log"), "query.log_button", style="quiet", text="")
         bar.addWidget(self._log_button)
         bar.addWidget(self._state)
         tools.addWidget(self._more_button(), 0, Qt.AlignmentFlag.AlignTop)
@@ -461,7 +461,9 @@ class QueryPanel(Panel):
 
     def _count_said(self) -> None:
         count = self.log.notices + self.log.heard
-        self._log_button.setText(f"Messages ({count:,})" if count else "Messages")
+        self._log_button.setText(f"{count:,}" if count else "")
+        words = f"Messages ({count:,})" if count else "Messages"
+        self._log_button.setAccessibleName(words)
 
     def _switch(self, name: str, words: str) -> QAction:
         """Make an action that is on or off."""

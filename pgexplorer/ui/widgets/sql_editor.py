@@ -344,7 +344,8 @@ class SqlEditor(QPlainTextEdit):
         top, bottom = area.top(), self.viewport().height()
         while block.isValid() and top <= bottom:
             height = self.blockBoundingRect(block).height()
-            yield block.blockNumber(), round(top), round(top + height) - round(top)
+            inside = block.layout().boundingRect().height() or height  # the last block has the margin below it too
+            yield block.blockNumber(), round(top), round(top + inside) - round(top)
             top += height
             block = block.next()
 
