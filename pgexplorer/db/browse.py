@@ -13,11 +13,10 @@ from pgexplorer.db.cancel import Running
 from pgexplorer.db.client import Client
 from pgexplorer.db.encoding import every_byte, has_none, recoded
 from pgexplorer.db.errors import RefusedSql
-from pgexplorer.db.ordering import Condition, Sort, Term, quoted, raw
+from pgexplorer.db.ordering import Condition, Filter, Sort, quoted, raw
 from pgexplorer.db.pages import LONGEST, PAGE, ByBlocks, ByKey, Counting, Page, Read, Reader, Scope, Session, To
 from pgexplorer.db.schema import Relation, table_name
 from pgexplorer.db.spool import Spool
-from pgexplorer.db.statements import split
 from pgexplorer.db.values import Column, Row, raw_cursor
 
 __all__ = ["LONGEST", "PAGE", "Counting", "NoPages", "Opened", "Page", "Read", "Table", "To"]
@@ -58,9 +57,7 @@ class Table:
         self._client = client
         self._side = side
         self.relation = relation
-        self.where = where.strip()
-        self.conditions = tuple(conditions)
-        self.sorts = tuple(sorts)
+        self.filter = Filter(where.strip(), tuple(conditions), tuple(sorts))
         self._access: Access | None = None
         self._opened = False
         self._running: Running | None = None
@@ -80,28 +77,23 @@ class Table:
 
         Raises what `read` raises.
         """
-        self._check_filter()
+        self.filter.check()
         with self._client.lend(self._holder) as conn:
             self._access = read_access(conn, self.relation)
-        return self._access.way(self.sorts)
+        return self._access.way(self.filter.sorts)
 
     def pass_query(self) -> str:
         """Return the SELECT that reads all of it in one pass: for a view, or for an order that no index serves."""
         names = [sql.Identifier("t", column.name) for column in self.access.columns]
-        query = self.scope.rows(names)
-        if self.sorts:
-            terms = [Term(sort.column, "", sort.descending).order() for sort in self.sorts]
-            query += sql.SQL(" ORDER BY ") + sql.SQL(", ").join(terms)
+        query = raw("SELECT ") + sql.SQL(", ").join(names) + raw(" FROM ") + table_name(self.relation) + raw(" AS t")
+        query += self.filter.tail()
         with self._client.lend(self._holder) as conn:
             return query.as_string(conn)
 
     @property
     def scope(self) -> Scope:
         """Which of its rows are read, and in which order. Raises RuntimeError before the first page."""
-        # A line comment at the filter's end must not swallow the bracket.
-        typed = (raw(f"({self.where}\n)"),) if self.where else ()
-        chosen = tuple(raw("(") + each.sql() + raw(")") for each in self.conditions)
-        return Scope(self.relation, self.access, self.sorts, (*typed, *chosen))
+        return Scope(self.relation, self.access, self.filter.sorts, self.filter.parts())
 
     # -- reading
 
@@ -111,11 +103,11 @@ class Table:
         Raises psycopg2.Error, RefusedSql for a filter that cannot be sent or a relation without a way to pages,
         PoolError when no connection is free.
         """
-        self._check_filter()
+        self.filter.check()
         with self._lent() as on:
             if self._access is None:
                 self._access = read_access(on.conn, self.relation)
-            if self.access.way(self.sorts) is Way.PASS:
+            if self.access.way(self.filter.sorts) is Way.PASS:
                 raise NoPages("It has no key by which pages could be found.")
             self._begin(on)
             if not self._opened:
@@ -129,11 +121,11 @@ class Table:
 
         Raises what `read` raises, and Stopped when *into* takes no more.
         """
-        self._check_filter()
+        self.filter.check()
         with self._lent() as on:
             if self._access is None:
                 self._access = read_access(on.conn, self.relation)
-            if self.access.way(self.sorts) is Way.PASS:
+            if self.access.way(self.filter.sorts) is Way.PASS:
                 raise NoPages("It has no key by which pages could be found.")
             self._begin(on)
             reader = self._reader(on, replace(self.scope, is_whole=True))
@@ -156,7 +148,7 @@ class Table:
 
     def count(self) -> int:
         """Count the rows under the filter. Blocks for as long as the server takes; `stop` ends it."""
-        self._check_filter()
+        self.filter.check()
         with self._lent() as on:
             self._begin(on)
             if self._access is None:
@@ -181,8 +173,8 @@ class Table:
 
     def same_row(self, place: Row) -> sql.Composable:
         """Return the condition that finds the row at *place* again."""
-        if self.access.way(self.sorts) is Way.KEY:
-            terms = self.access.order(self.sorts).terms
+        if self.access.way(self.filter.sorts) is Way.KEY:
+            terms = self.access.order(self.filter.sorts).terms
             keys = set(self.access.key)
             pairs = zip(terms, place, strict=True)
             return sql.SQL(" AND ").join([term.same(text) for term, text in pairs if term.column in keys])
@@ -193,9 +185,9 @@ class Table:
         same = Table(
             self._client,
             self.relation,
-            self.where,
-            conditions=self.conditions,
-            sorts=self.sorts,
+            self.filter.where,
+            conditions=self.filter.conditions,
+            sorts=self.filter.sorts,
             side=self._side,
         )
         same._access, same._opened = self._access, self._opened
@@ -217,7 +209,7 @@ class Table:
     def _lent(self) -> Generator[Session]:
         if self._stopped:
             raise RefusedSql("Stopped.")
-        with self._client.lend(self._holder, discard=bool(self.where)) as conn:
+        with self._client.lend(self._holder, discard=bool(self.filter.where)) as conn:
             running = self._running = Running(conn)
             try:
                 with every_byte(conn), raw_cursor(conn) as rows:
@@ -229,19 +221,13 @@ class Table:
                 self._running = None
 
     def _reader(self, on: Session, scope: Scope) -> Reader:
-        return (ByKey if self.access.way(self.sorts) is Way.KEY else ByBlocks)(scope, on)
+        return (ByKey if self.access.way(self.filter.sorts) is Way.KEY else ByBlocks)(scope, on)
 
     @staticmethod
     def _begin(on: Session) -> None:
         """Open a read-only transaction: a filter is an expression that a person typed, and only reads."""
         with on.conn.cursor() as cursor:
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-
-    def _check_filter(self) -> None:
-        if "\0" in self.where or any("\0" in each.value for each in self.conditions):
-            raise RefusedSql("The filter holds a NUL character.")
-        if self.where and len(split(f"SELECT 1 WHERE ({self.where}\n)")) != 1:
-            raise RefusedSql("The filter is one condition, as it stands behind WHERE.")
 
     def _estimate(self, on: Session) -> int:
         """Ask the planner how many rows it expects: at once, on a table of any size."""

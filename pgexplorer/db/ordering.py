@@ -6,6 +6,8 @@ from enum import Enum
 
 from psycopg2 import sql
 
+from pgexplorer.db.errors import RefusedSql
+from pgexplorer.db.statements import split
 from pgexplorer.db.values import Row
 
 
@@ -160,6 +162,47 @@ class Order:
         """Whether two neighbours can be compared as a row: the same direction, and no NULLs."""
         first, second = self.terms[one], self.terms[other]
         return first.descending == second.descending and not first.nullable and not second.nullable
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows of a table are meant, and in which order they come."""
+
+    where: str = ""  # a condition as it stands behind WHERE, typed by a person
+    conditions: tuple[Condition, ...] = ()
+    sorts: tuple[Sort, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether not all rows are meant."""
+        return bool(self.where.strip() or self.conditions)
+
+    @property
+    def words(self) -> str:
+        """The conditions in one line."""
+        return " and ".join([*filter(None, [self.where.strip()]), *(each.words for each in self.conditions)])
+
+    def check(self) -> None:
+        """Raise RefusedSql where it cannot be sent."""
+        if "\0" in self.where or any("\0" in each.value for each in self.conditions):
+            raise RefusedSql("The filter holds a NUL character.")
+        if self.where.strip() and len(split(f"SELECT 1 WHERE ({self.where}\n)")) != 1:
+            raise RefusedSql("The filter is one condition, as it stands behind WHERE.")
+
+    def parts(self) -> tuple[sql.Composable, ...]:
+        """Return the conditions as SQL over the alias t, to be joined by AND."""
+        # A line comment at the end of what was typed must not swallow the bracket.
+        typed = (raw(f"({self.where}\n)"),) if self.where.strip() else ()
+        return (*typed, *(raw("(") + each.sql() + raw(")") for each in self.conditions))
+
+    def tail(self) -> sql.Composable:
+        """Return WHERE and ORDER BY, empty where there is neither."""
+        found: sql.Composable = raw("")
+        if parts := self.parts():
+            found = raw(" WHERE ") + raw(" AND ").join(parts)
+        if self.sorts:
+            terms = [Term(sort.column, "", sort.descending).order() for sort in self.sorts]
+            found = found + raw(" ORDER BY ") + sql.SQL(", ").join(terms)
+        return found
 
 
 def raw(text: str) -> sql.SQL:

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,6 +25,7 @@ from pgexplorer.db.client import Client
 from pgexplorer.db.convert import specification
 from pgexplorer.db.errors import RefusedSql, ServerError, describe
 from pgexplorer.db.formats import Field, Format, Options, TsvWriter, copy_line, kind_of
+from pgexplorer.db.ordering import Filter
 from pgexplorer.db.part_file import PartFile
 from pgexplorer.db.rows import RowsGone
 from pgexplorer.db.schema import Relation, read_columns, table_name
@@ -48,13 +49,13 @@ class TableSource:
     """A table, or what can be read like one: all rows or those under a filter, all columns or some."""
 
     relation: Relation
-    where: str = ""
+    filter: Filter = field(default_factory=Filter)
     columns: tuple[str, ...] = ()
 
     @property
     def estimate(self) -> int | None:
         """About how many rows there are, where the planner knows."""
-        return int(self.relation.rows) if self.relation.rows >= 0 and not self.where.strip() else None
+        return int(self.relation.rows) if self.relation.rows >= 0 and not self.filter else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,11 +225,8 @@ class Export:
                 raise RefusedSql("The query holds a NUL character, at which the server would cut it.")
             if len(split(source.sql)) != 1:
                 raise RefusedSql("An export takes one query. Select the one that you want, and export that.")
-        if isinstance(source, TableSource) and source.where.strip():
-            if "\0" in source.where:
-                raise RefusedSql("The filter holds a NUL character.")
-            if len(split(f"SELECT 1 WHERE ({source.where}\n)")) != 1:
-                raise RefusedSql("The filter is one condition, as it stands behind WHERE.")
+        if isinstance(source, TableSource):
+            source.filter.check()
         name, install = _PACKAGES.get(self._kind, ("", ""))
         if name and importlib.util.find_spec(name) is None:
             raise TransferFailed(
@@ -413,10 +411,8 @@ class Export:
             names = tuple(name for name in names if name not in generated)
             overriding = any(always == "t" and name in names for name, _, always in found)
         shown = sql.SQL(", ").join([sql.Identifier("t", name) for name in names])
-        query = sql.SQL("SELECT {} FROM {} AS t").format(shown, table_name(relation)).as_string(conn)
-        if source.where.strip():
-            query += f" WHERE ({source.where}\n)"
-        return query, (relation.schema, relation.name), overriding
+        query = sql.SQL("SELECT {} FROM {} AS t").format(shown, table_name(relation)) + source.filter.tail()
+        return query.as_string(conn), (relation.schema, relation.name), overriding
 
 
 def _declare(text: str) -> str:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from pgexplorer.db.formats import ENCODINGS, Format, Options
+from pgexplorer.db.ordering import Filter
 from pgexplorer.db.rows import Picked, Rows, State
 from pgexplorer.db.schema import Relation
 from pgexplorer.db.transfer import (
@@ -48,10 +49,12 @@ _NOTES = {
 }
 
 
-def export_table(parent: QWidget, server: Server, jobs: Jobs, relation: Relation, where: str = "") -> "ExportDialog":
-    """Open the export of *relation*: all its rows, or those that the filter *where* shows."""
-    name = relation.name
-    return _shown(ExportDialog(parent, server, jobs, name, [*_table_sources(relation, where)], relation))
+def export_table(
+    parent: QWidget, server: Server, jobs: Jobs, relation: Relation, shown: Filter | None = None
+) -> "ExportDialog":
+    """Open the export of *relation*: all its rows, or those that the filter *shown* shows, in its order."""
+    sources = _table_sources(relation, shown or Filter())
+    return _shown(ExportDialog(parent, server, jobs, relation.name, sources, relation))
 
 
 def export_query(
@@ -102,11 +105,15 @@ def export_rows(
     return _shown(ExportDialog(parent, server, jobs, name, [(words, RowsSource(columns, rows, count))]))
 
 
-def _table_sources(relation: Relation, where: str) -> list[tuple[str, Source]]:
+def _table_sources(relation: Relation, shown: Filter) -> list[tuple[str, Source]]:
     whole: tuple[str, Source] = (f"The whole {relation.kind.word}", TableSource(relation))
-    if not where.strip():
+    if shown:
+        words = f"What the filter shows:  {plain.one_line(shown.words, 60)}"
+    elif shown.sorts:
+        words = f"The whole {relation.kind.word}, in the order shown"
+    else:
         return [whole]
-    return [(f"What the filter shows:  {plain.one_line(where.strip(), 60)}", TableSource(relation, where)), whole]
+    return [(words, TableSource(relation, shown)), whole]
 
 
 def _shown(dialog: "ExportDialog") -> "ExportDialog":

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QPushButton
 
 from pgexplorer.ui import session_bar
 from pgexplorer.ui.panels import query as query_panel
@@ -217,3 +218,27 @@ def test_that_every_statement_is_told_of_with_its_time_and_rows(connected):
         ("nonsense", -1, "", True),
     ]
     assert ended[0].server.startswith("pgexplorer@127.0.0.1:")
+
+
+def test_that_parameters_are_asked_with_their_types_remembered_and_errors_marked_in_the_text(connected):
+    panel = connected.window.new_query()
+    text = "select first_name from person where id = :id and last_name <> $1"
+    panel.editor.setPlainText(text)
+    panel.run_all()
+    connected.until(lambda: connected.frame.findChildren(QDialog, "parameters"))
+    dialog = connected.find("parameters")
+    assert {label.text() for label in dialog.findChildren(QLabel)} >= {":id", "bigint", "$1", "text"}
+    dialog.findChild(QLineEdit, "parameters.:id").setText("2")
+    dialog.findChild(QLineEdit, "parameters.$1").setText("it's")
+    dialog.findChild(QPushButton, "parameters.run").click()
+    connected.until(lambda: panel.results.count() == 1 and not panel.is_running)
+    assert connected.texts(panel.current_model()) == [["Rachna"]]
+    assert panel.editor.toPlainText() == text
+    panel.editor.setPlainText("select :id, nonsense")
+    panel.run_all()
+    connected.until(lambda: any(each.isVisible() for each in connected.frame.findChildren(QDialog, "parameters")))
+    again = next(each for each in connected.frame.findChildren(QDialog, "parameters") if each.isVisible())
+    assert again.values() == {":id": "2"}
+    again.accept()
+    connected.until(lambda: panel.message.text().startswith('column "nonsense" does not exist'))
+    assert panel.editor.textCursor().position() == len("select :id, ")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
+    QDialog,
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -20,6 +21,7 @@ from typing_extensions import override
 
 from pgexplorer.db.errors import RefusedSql
 from pgexplorer.db.formatting import Formatted, formatted
+from pgexplorer.db.parameters import Filled, Wanted, fill, wanted, with_types
 from pgexplorer.db.query import ROW_LIMIT, Done, Failed, Kept, News, Notices, Query, Result, RolledBack, Started
 from pgexplorer.db.session import Look, Pin, Session, SessionLost
 from pgexplorer.db.statements import Statement, statements
@@ -33,6 +35,7 @@ from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.ask import ask
 from pgexplorer.ui.export_dialog import export_query
 from pgexplorer.ui.panel import Panel, show_failure
+from pgexplorer.ui.parameter_dialog import ParameterDialog
 from pgexplorer.ui.result_tabs import ResultTabs
 from pgexplorer.ui.run_log import RunLog
 from pgexplorer.ui.session_bar import SessionBar
@@ -80,6 +83,8 @@ class QueryPanel(Panel):
         self._session: Session | None = None
         self._looking: Job | None = None
         self._first_error = ""
+        self._values: dict[str, str | None] = {}  # of parameters, as they were given last
+        self._filled: Filled | None = None  # the text of the run where parameters were filled in
         self._last = ("", 0)  # the text of the last run, and where it began
         self.editor = SqlEditor(POSTGRESQL)
         self.editor.setPlaceholderText("Write SQL, then run it with Ctrl+Enter")
@@ -233,7 +238,36 @@ class QueryPanel(Panel):
             return
         self.editor.clear_error()
         self._clear_message()
-        self._start(text, offset, self.limit.value())
+        self._filled = None
+        if self._server.in_use is not None and (values := wanted(text)):
+            self._ask_values(text, offset, values)
+        else:
+            self._start(text, offset, self.limit.value())
+
+    def _ask_values(self, text: str, offset: int, values: list[Wanted]) -> None:
+        """Ask the server for the types of the parameters, then the person for their values, then run."""
+        session = self._its_session()
+        assert session is not None
+
+        def asked(found: list[Wanted]) -> None:
+            dialog = ParameterDialog(self, found, self._values)
+
+            def done(code: int) -> None:
+                dialog.deleteLater()
+                if code == QDialog.DialogCode.Accepted and self._job is None:
+                    self._values |= dialog.values()
+                    types = {each.name: each.type_name for each in found}
+                    self._filled = fill(text, self._values, types)
+                    self._start(self._filled.text, offset, self.limit.value())
+                    self._last = text, offset
+
+            dialog.finished.connect(done)
+            dialog.open()
+
+        self._jobs.call(
+            lambda: with_types(session, text, values), name="types of parameters", done=asked, failed=self._failed
+        )
+        self._last = text, offset
 
     def _run_again(self) -> None:
         self._run(*self._last)
@@ -582,7 +616,10 @@ class QueryPanel(Panel):
         else:
             self._tell("error", f"{where}{failed.error.heading}", failed.error.detail, failed.error.hint)
         if failed.error.position is not None and not failed.cancelled:
-            self.editor.mark_error(failed.error.position)
+            at = failed.error.position
+            if self._filled is not None:
+                at = self._filled.back(at - self._offset) + self._offset
+            self.editor.mark_error(at)
         word = "stopped" if failed.cancelled else "failed"
         if failed.kept:
             self.results.mark_incomplete(failed.index)

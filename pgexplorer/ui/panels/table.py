@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QInputDialog, QLineEdit, QSt
 from typing_extensions import override
 
 from pgexplorer.db.browse import Counting, Page, Read, Table, To
-from pgexplorer.db.ordering import Condition, Operator, Sort
+from pgexplorer.db.ordering import Condition, Filter, Operator, Sort
 from pgexplorer.db.query import Done, Failed, Query
 from pgexplorer.db.schema import Kind, Relation
 from pgexplorer.db.stretch import Stretch
@@ -77,6 +77,8 @@ class TablePanel(Panel):
         self.grid.offer_filtering(True)
         self.grid.sort_wanted.connect(self._sort)
         self.grid.filter_wanted.connect(self._filter_by_cell)
+        self.grid.copied.connect(self._say_copied)
+        self.grid.copy_refused.connect(self._say_not_copied)
         self._empty = EmptyState("table", "", "")
         self._stack = QStackedLayout()
         self._stack.addWidget(self.grid)
@@ -517,6 +519,18 @@ class TablePanel(Panel):
         here = f"{about}{stretch.number(first) + 1:,}–{stretch.number(last) + 1:,}"
         self._say(f"rows {here} of {total} · {times}")
 
+    def _say_copied(self, cells: int) -> None:
+        self._say(f"copied {cells:,} cell{'' if cells == 1 else 's'}")
+
+    def _say_not_copied(self, cells: int) -> None:
+        self.message.show_message(
+            "warning",
+            f"Not copied ({cells:,} cells): this is too large for a clipboard, or not here any more.",
+            "",
+            "Export it: that has no limit.",
+            [("Export…", self._export)],
+        )
+
     def _say(self, text: str) -> None:
         kind = "" if self.relation.kind is Kind.TABLE else f"{self.relation.kind.word} · "
         status = f"{kind}{text}" if text else ""
@@ -527,7 +541,8 @@ class TablePanel(Panel):
     # -- in and out
 
     def _export(self) -> None:
-        export_table(self, self._server, self._jobs, self.relation, self.where.text().strip())
+        shown = Filter(self.where.text().strip(), tuple(self._conditions), tuple(self._sorts))
+        export_table(self, self._server, self._jobs, self.relation, shown)
 
     def _import(self) -> None:
         import_table(self, self._server, self._jobs, self.relation, self.refresh)

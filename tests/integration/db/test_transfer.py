@@ -24,6 +24,7 @@ from pgexplorer.db.errors import RefusedSql
 from pgexplorer.db.formats import Format, Options
 from pgexplorer.db.layout import Layout, guess, match, preview
 from pgexplorer.db.load import Import
+from pgexplorer.db.ordering import Condition, Filter, Operator, Sort
 from pgexplorer.db.schema import Kind, Relation
 from pgexplorer.db.transfer import (
     Export,
@@ -212,18 +213,27 @@ def test_that_the_converters_csv_is_the_servers_byte_for_byte(table, export, opt
 
 def test_that_only_the_filtered_rows_and_the_chosen_columns_are_written(table, export):
     relation = table('id int, "a b" text, c text', [(1, "x", "y"), (2, "p", "q")])
-    done = finish(export(TableSource(relation, "id = 2 -- the second", ("c", "a b"))))
+    done = finish(export(TableSource(relation, Filter("id = 2 -- the second"), ("c", "a b"))))
     assert done.path.read_text() == "c,a b\nq,p\n"
+
+
+def test_that_conditions_and_the_order_of_the_grid_go_into_the_file(table, export):
+    relation = table("id int, c text", [(1, "x"), (2, "p"), (3, "100%"), (4, "xx")])
+    conditions = (Condition("c", Operator.UNEQUAL, "p"), Condition("id", Operator.AT_LEAST, "2"))
+    done = finish(export(TableSource(relation, Filter("id < 9", conditions, (Sort("id", descending=True),)))))
+    assert done.path.read_text() == "id,c\n4,xx\n3,100%\n"
+    with pytest.raises(RefusedSql, match="NUL"):
+        list(export(TableSource(relation, Filter(conditions=(Condition("c", Operator.EQUAL, "\0"),)))).run())
 
 
 @pytest.mark.parametrize("where", ["true; DROP TABLE t", "id = 1\0", "true) OR (true"])
 def test_that_a_filter_is_one_condition(table, export, where):
     relation = table("id int", [(1,)])
     if where.startswith("true)"):
-        assert finish(export(TableSource(relation, where))).rows == 1  # within the brackets it is one
+        assert finish(export(TableSource(relation, Filter(where)))).rows == 1  # within the brackets it is one
         return
     with pytest.raises((RefusedSql, TransferFailed)):
-        list(export(TableSource(relation, where)).run())
+        list(export(TableSource(relation, Filter(where))).run())
 
 
 def test_that_json_lines_keep_every_digit(export):
