@@ -76,6 +76,8 @@ class Profile:
     environment: Environment = Environment.DEVELOPMENT
     read_only: bool = False
     statement_timeout_s: float = 0.0  # 0: none
+    lock_timeout_s: float = 0.0
+    idle_timeout_s: float = 0.0  # of an open transaction
     weak_passwords: bool = False  # let the server ask for the password in clear text or as md5
     keep_password: bool = False  # in the system keyring
 
@@ -133,8 +135,13 @@ class Profile:
 
     def _settings(self) -> str:
         given = ["-c default_transaction_read_only=on"] if self.read_only else []
-        if self.statement_timeout_s:
-            given.append(f"-c statement_timeout={int(self.statement_timeout_s * 1000)}")
+        for name, seconds in (
+            ("statement_timeout", self.statement_timeout_s),
+            ("lock_timeout", self.lock_timeout_s),
+            ("idle_in_transaction_session_timeout", self.idle_timeout_s),
+        ):
+            if seconds:
+                given.append(f"-c {name}={int(seconds * 1000)}")
         return " ".join(given)
 
     def problems(self) -> dict[str, str]:

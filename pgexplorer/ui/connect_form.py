@@ -71,12 +71,9 @@ class ConnectForm(QWidget):
         self.maxconn = self._spin("maxconn", "Maximum")
         self.timeout = self._field("timeout", "Wait", DoubleSpinBox(decimals=1, maximum=3600, suffix=" s"))
         self.timeout.valueChanged.connect(self._changed)
-        self.statement_timeout = self._field(
-            "statement_timeout",
-            "Statement timeout",
-            DoubleSpinBox(decimals=1, maximum=86400, suffix=" s", specialValueText="none"),
-        )
-        self.statement_timeout.valueChanged.connect(self._changed)
+        self.statement_timeout = self._timeout("statement_timeout", "Statement timeout")
+        self.lock_timeout = self._timeout("lock_timeout", "Lock timeout")
+        self.idle_timeout = self._timeout("idle_timeout", "Idle transaction timeout")
         self.keep_password = self._check("keep_password", "Keep the password in the system keyring")
         self.read_only = self._check("read_only", "Read-only")
         self.weak_passwords = self._check("weak_passwords", "Allow md5 and clear-text passwords for this server")
@@ -95,6 +92,13 @@ class ConnectForm(QWidget):
         note.setObjectName(f"connect.{name}.note")
         self._labels[name], self._notes[name], self._fields[name] = label, note, widget
         return widget
+
+    def _timeout(self, name: str, words: str) -> DoubleSpinBox:
+        spin: DoubleSpinBox = self._field(
+            name, words, DoubleSpinBox(decimals=1, maximum=86400, suffix=" s", specialValueText="none")
+        )
+        spin.valueChanged.connect(self._changed)
+        return spin
 
     def _combo(self, name: str, words: str, choices: list[tuple[str, Any]]) -> QComboBox:
         combo: QComboBox = self._field(name, words, QComboBox())
@@ -137,11 +141,12 @@ class ConnectForm(QWidget):
         more.setContentsMargins(0, 0, 0, 0)
         more.setHorizontalSpacing(12)
         more.setVerticalSpacing(10)
-        for index, name in enumerate(("service", "options", "sslrootcert", "sslcert", "sslkey", "statement_timeout")):
+        rare = ("service", "options", "sslrootcert", "sslcert", "sslkey")
+        for index, name in enumerate((*rare, "statement_timeout", "lock_timeout", "idle_timeout")):
             more.addLayout(self._cell(name), index // 2, index % 2)
             more.setColumnStretch(index % 2, 1)
-        more.addWidget(self.weak_passwords, 3, 0)
-        more.addWidget(self.read_only, 3, 1)
+        more.addWidget(self.weak_passwords, 4, 0)
+        more.addWidget(self.read_only, 4, 1)
         pool = QGridLayout()
         pool.setHorizontalSpacing(12)
         pool.setVerticalSpacing(10)
@@ -215,6 +220,8 @@ class ConnectForm(QWidget):
             environment=Environment(self.environment.currentData()),
             read_only=self.read_only.isChecked(),
             statement_timeout_s=self.statement_timeout.value(),
+            lock_timeout_s=self.lock_timeout.value(),
+            idle_timeout_s=self.idle_timeout.value(),
             weak_passwords=self.weak_passwords.isChecked(),
             keep_password=self.keep_password.isChecked(),
         )
@@ -246,7 +253,9 @@ class ConnectForm(QWidget):
         self.minconn.setValue(profile.minconn)
         self.maxconn.setValue(profile.maxconn)
         self.timeout.setValue(profile.timeout_s)
-        self.statement_timeout.setValue(profile.statement_timeout_s)
+        timeouts = (profile.statement_timeout_s, profile.lock_timeout_s, profile.idle_timeout_s)
+        for spin, seconds in zip((self.statement_timeout, self.lock_timeout, self.idle_timeout), timeouts, strict=True):
+            spin.setValue(seconds)
         for check, value in (
             (self.read_only, profile.read_only),
             (self.weak_passwords, profile.weak_passwords),
@@ -254,7 +263,7 @@ class ConnectForm(QWidget):
         ):
             check.setChecked(value)
         rare = (profile.service, profile.options, profile.sslrootcert, profile.sslcert, profile.sslkey)
-        more = any(rare) or bool(profile.statement_timeout_s) or profile.weak_passwords or profile.read_only
+        more = any(rare) or any(timeouts) or profile.weak_passwords or profile.read_only
         self.more.setChecked(more)
         self._filling = False
         self._show()

@@ -436,7 +436,7 @@ def style_sheet(colours: Colours, scale: float, points: float) -> str:
 
     Dynamic properties say what a widget is:
 
-    - QLabel: heading 1 or 2, muted, mono, figure, state (good, warn, bad, info, busy)
+    - QLabel: heading 1 or 2, muted, mono, figure, state (good, warn, bad, info, busy), band (warn, bad)
     - QPushButton: primary (one a panel), danger, quiet, small, icon_only, floating (over other content)
     - QFrame: card, separator (True or "vertical"); QWidget: surface, bar (both with WA_StyledBackground)
     - fields: invalid; QLineEdit and QPlainTextEdit: mono; text edits: code, flat; QPlainTextEdit: detail
@@ -472,6 +472,11 @@ QLabel[state="warn"] {{ color: {c.warn}; }}
 QLabel[state="bad"] {{ color: {c.bad}; }}
 QLabel[state="info"] {{ color: {c.info}; }}
 QLabel[state="busy"] {{ color: {c.purple}; }}
+
+QLabel[band="bad"] {{ background: {c.bad_soft}; color: {c.bad}; border-bottom: {px(3)} solid {c.bad_mark};
+    padding: {px(2)} {px(12)}; font-weight: 600; }}
+QLabel[band="warn"] {{ background: {c.warn_soft}; color: {c.warn}; border-bottom: {px(3)} solid {c.warn_mark};
+    padding: {px(2)} {px(12)}; font-weight: 600; }}
 
 QFrame[card="true"] {{ background: {c.surface}; border: 1px solid {c.line}; border-radius: {px(8)}; }}
 QWidget[surface="true"] {{ background: {c.surface}; }}

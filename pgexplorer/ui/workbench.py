@@ -195,6 +195,11 @@ class Workbench(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(bar)
+        # The environment's word and colour across the window: nobody should have to look for them.
+        self._band = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self._band.setObjectName("window.band")
+        self._band.hide()
+        column.addWidget(self._band)
         self._sample_bar = QProgressBar(textVisible=False, maximum=1000)
         self._sample_bar.setObjectName("window.sample_bar")
         self._sample_bar.setAccessibleName("Loading the sample")
@@ -504,6 +509,7 @@ class Workbench(QWidget):
         on_demo = in_use is not None and self._demo.is_server_of(in_use.profile)
         self._actions["window.sample"].setEnabled(on_demo and not self._demo.is_loading)
         self.slot_bar.setVisible(in_use is not None)
+        self._show_band(in_use.profile if in_use is not None else None)
         if in_use is None:
             self._address.setText("Not connected")
             for status in (self._status_server, self._status_tab, self._status_mode):
@@ -521,6 +527,17 @@ class Workbench(QWidget):
         )
         self._frame.setWindowTitle(f"{profile.title} — pgexplorer")
         self._tab_changed() if exploring else self._status_tab.setText("")
+
+    def _show_band(self, profile: Profile | None) -> None:
+        role = _ENVIRONMENTS[profile.environment] if profile is not None else "accent"
+        self._band.setVisible(role != "accent")
+        if profile is None or role == "accent":
+            return
+        reads = "read-only" if profile.read_only else "read-write"
+        self._band.setText(plain.one_line(f"{str(profile.environment).upper()} · {profile.title} · {reads}", 160))
+        if self._band.property("band") != role:
+            self._band.setProperty("band", role)
+            self._band.style().polish(self._band)
 
     def _of_the_dock(self) -> list[str]:
         return ["window.dock", *(f"window.{title.lower()}" for title in self.dock.titles)]

@@ -8,6 +8,8 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from pgexplorer.db.cancel import CANCEL, TERMINATE, signal_backend
+from pgexplorer.db.profile import Environment
+from pgexplorer.db.risk import Risk, risks
 from pgexplorer.db.waits import waits
 from pgexplorer.jobs import Jobs
 from pgexplorer.pool.by_hand import ByHand, Outcome
@@ -16,6 +18,7 @@ from pgexplorer.pool.stats import PoolStats
 from pgexplorer.server import Server
 from pgexplorer.ui import theme
 from pgexplorer.ui.actions import Action, button
+from pgexplorer.ui.confirm_dialog import confirm_on_production
 from pgexplorer.ui.panel import Panel, show_failure
 from pgexplorer.ui.slot_details import SlotDetails
 from pgexplorer.ui.widgets.code_view import CodeView
@@ -228,6 +231,18 @@ class PoolPanel(Panel):
             return
         if "\0" in sql:
             self.message.show_message("warning", "The statement holds a NUL character and is not sent.")
+            return
+
+        def judged(found: list[Risk]) -> None:
+            confirm_on_production(self, self._server, [each.words for each in found], partial(self._send, pid, sql))
+
+        if self._server.in_use.profile.environment is Environment.PRODUCTION:
+            self._jobs.call(partial(risks, sql), name="look at a statement", done=judged)
+        else:
+            self._send(pid, sql)
+
+    def _send(self, pid: int, sql: str) -> None:
+        if self._server.in_use is None or pid in self._running:
             return
         hand = self._server.in_use.hand
         self._running.add(pid)

@@ -22,7 +22,9 @@ from typing_extensions import override
 from pgexplorer.db.errors import RefusedSql
 from pgexplorer.db.formatting import Formatted, formatted
 from pgexplorer.db.parameters import Filled, Wanted, fill, wanted, with_types
+from pgexplorer.db.profile import Environment
 from pgexplorer.db.query import ROW_LIMIT, Done, Failed, Kept, News, Notices, Query, Result, RolledBack, Started
+from pgexplorer.db.risk import Risk, risks
 from pgexplorer.db.session import Look, Pin, Session, SessionLost
 from pgexplorer.db.statements import Statement, statements
 from pgexplorer.db.values import human_bytes, human_count
@@ -33,6 +35,7 @@ from pgexplorer.server import Server
 from pgexplorer.ui import icons
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.ask import ask
+from pgexplorer.ui.confirm_dialog import confirm_on_production
 from pgexplorer.ui.export_dialog import export_query
 from pgexplorer.ui.panel import Panel, show_failure
 from pgexplorer.ui.parameter_dialog import ParameterDialog
@@ -239,10 +242,25 @@ class QueryPanel(Panel):
         self.editor.clear_error()
         self._clear_message()
         self._filled = None
-        if self._server.in_use is not None and (values := wanted(text)):
-            self._ask_values(text, offset, values)
-        else:
-            self._start(text, offset, self.limit.value())
+        self._last = text, offset
+
+        def go() -> None:
+            if self._job is not None:
+                return
+            if self._server.in_use is not None and (values := wanted(text)):
+                self._ask_values(text, offset, values)
+            else:
+                self._start(text, offset, self.limit.value())
+
+        in_use = self._server.in_use
+        if in_use is None or in_use.profile.environment is not Environment.PRODUCTION:
+            go()
+            return
+
+        def judged(found: list[Risk]) -> None:
+            confirm_on_production(self, self._server, [each.words for each in found], go)
+
+        self._jobs.call(lambda: risks(text), name="look at a text", done=judged)
 
     def _ask_values(self, text: str, offset: int, values: list[Wanted]) -> None:
         """Ask the server for the types of the parameters, then the person for their values, then run."""

@@ -18,6 +18,7 @@ from pgexplorer.models.result_model import ResultModel
 from pgexplorer.server import Server
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.condition_dialog import ConditionDialog
+from pgexplorer.ui.confirm_dialog import confirm_on_production
 from pgexplorer.ui.export_dialog import export_table
 from pgexplorer.ui.import_dialog import import_table
 from pgexplorer.ui.panel import Panel, show_failure
@@ -545,6 +546,10 @@ class TablePanel(Panel):
         export_table(self, self._server, self._jobs, self.relation, shown)
 
     def _import(self) -> None:
+        words = [f"Loads rows of a file into {self.relation.schema}.{self.relation.name}"]
+        confirm_on_production(self, self._server, words, self._open_import)
+
+    def _open_import(self) -> None:
         import_table(self, self._server, self._jobs, self.relation, self.refresh)
 
 
