@@ -474,9 +474,9 @@ QLabel[state="info"] {{ color: {c.info}; }}
 QLabel[state="busy"] {{ color: {c.purple}; }}
 
 QLabel[band="bad"] {{ background: {c.bad_soft}; color: {c.bad}; border-bottom: {px(3)} solid {c.bad_mark};
-    padding: {px(2)} {px(12)}; font-weight: 600; }}
+    font-weight: 600; }}
 QLabel[band="warn"] {{ background: {c.warn_soft}; color: {c.warn}; border-bottom: {px(3)} solid {c.warn_mark};
-    padding: {px(2)} {px(12)}; font-weight: 600; }}
+    font-weight: 600; }}
 
 QFrame[card="true"] {{ background: {c.surface}; border: 1px solid {c.line}; border-radius: {px(8)}; }}
 QWidget[surface="true"] {{ background: {c.surface}; }}

@@ -198,6 +198,8 @@ class Workbench(QWidget):
         # The environment's word and colour across the window: nobody should have to look for them.
         self._band = QLabel(textFormat=Qt.TextFormat.PlainText)
         self._band.setObjectName("window.band")
+        self._band.setMargin(theme.scaled(5))
+        self._band.setIndent(theme.scaled(8))
         self._band.hide()
         column.addWidget(self._band)
         self._sample_bar = QProgressBar(textVisible=False, maximum=1000)

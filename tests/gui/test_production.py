@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from PySide6.QtWidgets import QDialog
+from PySide6.QtWidgets import QDialog, QLineEdit
 
 from pgexplorer.db.profile import Environment
 
@@ -46,6 +46,17 @@ def test_that_the_word_and_the_colour_are_across_the_window(production, profile,
 def test_that_reading_asks_nothing(production):
     panel = run(production, "select 1; explain delete from person; show work_mem")
     production.until(lambda: panel.results.count() == 3 and not panel.is_running)
+    assert production.frame.findChildren(QDialog, "confirm") == []
+
+
+def test_that_reading_with_parameters_asks_for_their_values_alone(production):
+    panel = run(production, "select :a::int + 1")
+    production.until(lambda: any(each.isVisible() for each in production.frame.findChildren(QDialog, "parameters")))
+    dialog = production.find("parameters")
+    dialog.findChild(QLineEdit, "parameters.:a").setText("41")
+    dialog.accept()
+    production.until(lambda: panel.results.count() == 1 and not panel.is_running)
+    assert production.texts(panel.current_model()) == [["42"]]
     assert production.frame.findChildren(QDialog, "confirm") == []
 
 

@@ -244,23 +244,28 @@ class QueryPanel(Panel):
         self._filled = None
         self._last = text, offset
 
-        def go() -> None:
-            if self._job is not None:
-                return
-            if self._server.in_use is not None and (values := wanted(text)):
-                self._ask_values(text, offset, values)
-            else:
-                self._start(text, offset, self.limit.value())
+        if self._server.in_use is not None and (values := wanted(text)):
+            self._ask_values(text, offset, values)
+        else:
+            self._guarded(text, offset)
 
-        in_use = self._server.in_use
-        if in_use is None or in_use.profile.environment is not Environment.PRODUCTION:
-            go()
-            return
+    def _guarded(self, text: str, offset: int) -> None:
+        """Run *text*; on production what does more than read is asked about first."""
+        asked_for = self._last
+
+        def go() -> None:
+            if self._job is None:
+                self._start(text, offset, self.limit.value())
+                self._last = asked_for
 
         def judged(found: list[Risk]) -> None:
             confirm_on_production(self, self._server, [each.words for each in found], go)
 
-        self._jobs.call(lambda: risks(text), name="look at a text", done=judged)
+        in_use = self._server.in_use
+        if in_use is not None and in_use.profile.environment is Environment.PRODUCTION:
+            self._jobs.call(lambda: risks(text), name="look at a text", done=judged)
+        else:
+            go()
 
     def _ask_values(self, text: str, offset: int, values: list[Wanted]) -> None:
         """Ask the server for the types of the parameters, then the person for their values, then run."""
@@ -276,8 +281,7 @@ class QueryPanel(Panel):
                     self._values |= dialog.values()
                     types = {each.name: each.type_name for each in found}
                     self._filled = fill(text, self._values, types)
-                    self._start(self._filled.text, offset, self.limit.value())
-                    self._last = text, offset
+                    self._guarded(self._filled.text, offset)
 
             dialog.finished.connect(done)
             dialog.open()
@@ -285,7 +289,6 @@ class QueryPanel(Panel):
         self._jobs.call(
             lambda: with_types(session, text, values), name="types of parameters", done=asked, failed=self._failed
         )
-        self._last = text, offset
 
     def _run_again(self) -> None:
         self._run(*self._last)
