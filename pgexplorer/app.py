@@ -112,6 +112,7 @@ def _furnish(qt: QApplication, window: MainWindow, settings: Settings, look: the
     workbench = Workbench(window, server, jobs, settings, demo, connect, tour, look, Journal())
     application = Application(qt, window, workbench, server, jobs, settings, demo)
     window.closing.connect(workbench.keep_layout)
+    window.closing.connect(workbench.keeper.write)
     window.closing.connect(workbench.leave_views)
     window.closing.connect(application.close)
     _collect_on_this_thread(window)

@@ -38,10 +38,13 @@ class Running:
         self._conn = conn
         self._calls = threading.Lock()
         self._sent = False
+        self._is_abandoned = False
 
     def finish(self) -> None:
         """Say that no more statements of this work are sent; leave the connection free of any late cancel."""
         self.ended.set()
+        if self._is_abandoned:
+            return  # a call that hangs in the same dead link is not waited for: nothing follows on this connection
         with self._calls:
             if self._sent and not self._conn.closed:
                 try:
@@ -52,7 +55,7 @@ class Running:
                 self._sent = False
 
     def stop(self, side: Callable[[], connection]) -> Iterator[str]:
-        """Climb the ladder until the work has ended; yield each rung in words. Blocks for 4 s at most and a connect.
+        """Climb the ladder until the work has ended; yield each rung in words. Blocks for 4 s at most.
 
         *side* opens the short-lived side connection. Belongs on a worker thread of its own.
         """
@@ -61,14 +64,22 @@ class Running:
             if self.ended.is_set():
                 return
             yield f"{word} {self.pid}…"
-            deadline = time.monotonic() + _RUNG
-            while not self._signal(side, function) and time.monotonic() < deadline:
-                if self.ended.wait(_AGAIN):
-                    return
-            if self.ended.wait(max(0.0, deadline - time.monotonic())):
+            # On a thread of its own: connecting may hang in the same link as the statement, for longer than a rung.
+            caller = threading.Thread(target=self._call, args=(side, function), name="cancel", daemon=True)
+            caller.start()
+            if self.ended.wait(_RUNG):
+                caller.join(_RUNG)  # the side connection is closed when this returns, unless it hangs
                 return
         yield "No answer: the link is cut and the slot is freed."
+        self._is_abandoned = True
         cut(self._conn)
+
+    def _call(self, side: Callable[[], connection], function: str) -> None:
+        """Send a signal, again where it found nothing to end, for as long as a rung lasts."""
+        deadline = time.monotonic() + _RUNG
+        while not self._signal(side, function) and time.monotonic() < deadline:
+            if self.ended.wait(_AGAIN):
+                return
 
     def _signal(self, side: Callable[[], connection], function: str) -> bool:
         """Send one signal, guarded by pid, state and tag, so that only this work can be its victim.

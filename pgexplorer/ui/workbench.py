@@ -630,7 +630,7 @@ class Workbench(QWidget):
         for panel in self.dock.panels():
             panel.leave()
         for index in range(self.tabs.count()):
-            if isinstance(panel := self.tabs.widget(index), TablePanel):
+            if isinstance(panel := self.tabs.widget(index), Panel):
                 panel.leave()
 
     def keep_layout(self) -> None:

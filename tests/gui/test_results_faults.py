@@ -67,7 +67,7 @@ def test_that_a_delayed_link_brings_every_row(over, proxy):
 def test_that_an_export_over_a_link_that_is_cut_leaves_the_old_file(over, proxy, tmp_path):
     panel = begin(over, "select n from generate_series(1, 200) as n")
     over.until(lambda: not panel.is_running)
-    panel._sent[0] = WIDE
+    panel.results._shown[0].sql = WIDE
     panel.export()
     [window] = [each for each in over.frame.findChildren(ExportDialog) if each.isVisible()]
     window.source.setCurrentIndex(window.source.count() - 1)

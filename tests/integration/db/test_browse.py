@@ -219,3 +219,108 @@ def test_that_a_table_that_is_gone_raises_the_servers_error(client, own_schema, 
 def test_that_a_table_that_was_made_anew_is_read(client, own_schema, precious, do):
     do(f"DROP TABLE {own_schema}.t; CREATE TABLE {own_schema}.t AS SELECT 'new' AS fresh")
     assert rows(Table(client, precious)) == [("new",)]
+
+
+# -- relations of every kind, and rows that change meanwhile
+
+
+@pytest.mark.parametrize(
+    ("text", "way", "count"),
+    [
+        ("CREATE TABLE t (a int, b int, PRIMARY KEY (a, b)) PARTITION BY RANGE (a)", Way.KEY, 1700),
+        ("CREATE TABLE t (a int, b int) PARTITION BY RANGE (a)", Way.PASS, 1700),
+    ],
+)
+def test_that_a_partitioned_table_is_read_over_its_partitions(client, own_schema, do, text, way, count):
+    do(f"""
+        SET search_path = {own_schema}; {text};
+        CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (500);
+        CREATE TABLE t_2 PARTITION OF t FOR VALUES FROM (500) TO (2000);
+        INSERT INTO t SELECT n, n % 3 FROM generate_series(0, {count - 1}) n
+    """)
+    table = Table(client, relation(client, own_schema, "t"))
+    assert table.find_way() is way
+    assert sorted(int(row[0]) for row in rows(table)) == list(range(count))
+
+
+def test_that_a_parents_key_says_nothing_of_its_childrens_rows(client, own_schema, do):
+    do(f"""
+        SET search_path = {own_schema};
+        CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE child () INHERITS (t);
+        INSERT INTO t VALUES (1), (2); INSERT INTO child VALUES (2), (2), (3)
+    """)
+    table = Table(client, relation(client, own_schema, "t"))
+    assert table.find_way() is Way.PASS
+    assert sorted(row[0] for row in rows(table)) == ["1", "2", "2", "2", "3"]
+
+
+def test_that_a_materialized_view_is_read_by_its_blocks_and_a_catalog_by_its_key(client, own_schema, do):
+    do(f"CREATE MATERIALIZED VIEW {own_schema}.t AS SELECT n FROM generate_series(1, 1300) n")
+    table = Table(client, relation(client, own_schema, "t"))
+    assert table.find_way() is Way.BLOCKS
+    assert rows(table) == [(str(n),) for n in range(1, 1301)]
+    catalog = Table(client, relation(client, "pg_catalog", "pg_proc"))
+    assert catalog.find_way() is Way.KEY
+    assert len(rows(catalog)) > 3000
+
+
+def test_that_a_foreign_table_is_read_in_one_pass(client, own_schema, admin, do, postgres):
+    if not admin.ask("SELECT 1 FROM pg_available_extensions WHERE name = 'postgres_fdw'"):
+        pytest.skip("this server has no postgres_fdw")
+    given = postgres.profile.parameters("side")
+    role = do("SELECT current_user")[0][0]
+    database = given["dbname"]
+    do(f"CREATE TABLE {own_schema}.there AS SELECT n FROM generate_series(1, 700) n")
+    admin.ask("CREATE EXTENSION IF NOT EXISTS postgres_fdw")
+    admin.ask(
+        f"CREATE SERVER {own_schema} FOREIGN DATA WRAPPER postgres_fdw"
+        f" OPTIONS (host '{given['host']}', port '{given['port']}', dbname '{database}')"
+    )
+    try:
+        admin.ask(
+            f"CREATE USER MAPPING FOR {role} SERVER {own_schema}"
+            f" OPTIONS (user '{given['user']}', password '{given['password']}')"
+        )
+        admin.ask(f"GRANT USAGE ON FOREIGN SERVER {own_schema} TO {role}")
+        do(
+            f"CREATE FOREIGN TABLE {own_schema}.t (n int) SERVER {own_schema}"
+            f" OPTIONS (schema_name '{own_schema}', table_name 'there')"
+        )
+        table = Table(client, relation(client, own_schema, "t"), "n > 3")
+        assert table.find_way() is Way.PASS
+        assert [row[0] for row in rows(table)] == [str(n) for n in range(4, 701)]
+    finally:
+        admin.ask(f"DROP SERVER {own_schema} CASCADE")
+
+
+def test_that_rows_that_nobody_touches_come_once_each_while_others_change_the_table(client, own_schema, do):
+    do(f"CREATE TABLE {own_schema}.t (k int PRIMARY KEY, v int)")
+    do(f"INSERT INTO {own_schema}.t SELECT n * 2, 0 FROM generate_series(1, 2000) n")
+    table = Table(client, relation(client, own_schema, "t"))
+    read = [page(table, To.FIRST)]
+    while not read[-1].at_end:
+        odd = f"SELECT n * 2 + 1, 1 FROM generate_series({len(read) * 10}, 600) n"
+        do(f"INSERT INTO {own_schema}.t {odd} ON CONFLICT DO NOTHING")
+        do(f"DELETE FROM {own_schema}.t WHERE k % 20 = 0 AND k <= {len(read) * 400}")
+        do(f"UPDATE {own_schema}.t SET v = v + 1 WHERE k % 7 = 0")
+        read.append(page(table, To.AFTER, read[-1].places[-1]))
+    keys = [int(row[0]) for each in read for row in each.rows]
+    assert keys == sorted(set(keys))
+    assert {n * 2 for n in range(1, 2001) if n % 10} <= set(keys)
+
+
+def test_that_a_huge_value_is_cut_at_the_server_with_its_size(client, own_schema, do, admin):
+    do(f"CREATE TABLE {own_schema}.t (k int PRIMARY KEY, a text, b bytea, c jsonb, d text[])")
+    do(f"""
+        INSERT INTO {own_schema}.t SELECT 1, repeat('é', 20000000), decode(repeat('00ff', 500000), 'hex'),
+            jsonb_build_object('k', repeat('x', 30000)), array_fill('y'::text, ARRAY[9000])
+    """)
+    table = Table(client, relation(client, own_schema, "t"))
+    [row] = page(table, To.FIRST).rows
+    assert [len(cell) for cell in row[1:]] == [1000] * 4
+    assert [cell.size for cell in row[1:]] == [40_000_000, 1_000_000, 30_009, 18_001]
+    assert row[2].startswith("\\x00ff00ff")
+    there, whole = table.value(("1",), "a")
+    assert there
+    assert len(whole) == 20_000_000
+    assert table.value(("2",), "a") == (False, None)
