@@ -106,9 +106,8 @@ class Stock:
         inside = (at - 1 for at in self._find(typed))
         if len(typed) < 2:
             return inside
-        pattern = re.escape(_NUL + typed[0]) + "".join(
-            f"[^\\0{re.escape(each)}]*+{re.escape(each)}" for each in typed[1:]
-        )
+        letters = [re.escape(each) for each in typed]
+        pattern = _NUL + letters[0] + "".join(f"[^\\0{each}]*+{each}" for each in letters[1:])
         return heapq.merge(inside, (found.start() for found in re.finditer(pattern, self._whole)))
 
 

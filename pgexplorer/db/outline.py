@@ -123,7 +123,8 @@ def grouped(before: Iterable[tuple[str, Token]], after: Iterable[tuple[str, Toke
                     path.pop()
             else:
                 items = path[-1].items
-                is_name = kind == KEYWORD and bool(items) and items[-1].key == "."
+                # A keyword just behind a dot is a name; behind a space the name that the dot waits for is not there yet.
+                is_name = kind == KEYWORD and start > 0 and text[start - 1] == "."
                 items.append(Word(NAME if is_name else kind, said))
 
     put(before)

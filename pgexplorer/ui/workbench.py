@@ -32,6 +32,7 @@ from pgexplorer.settings import Settings
 from pgexplorer.sql_file import SqlFile
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.actions import Action, button
+from pgexplorer.ui.completer import Completer
 from pgexplorer.ui.dock import Dock
 from pgexplorer.ui.main_window import MainWindow
 from pgexplorer.ui.panel import Panel
@@ -93,6 +94,7 @@ class Workbench(QWidget):
         self.schema = SchemaPanel(server, jobs)
         self.pool = PoolPanel(server, jobs)
         self.dock = Dock(pool_views(server, jobs, demo))
+        self.completer = Completer(server, jobs, settings)
         self.tabs = QTabWidget(documentMode=True, tabsClosable=True, movable=True)
         self.tabs.setObjectName("tabs")
         self.tabs.setAccessibleName("Tables and SQL")
@@ -392,6 +394,8 @@ class Workbench(QWidget):
         number = name.removeprefix("SQL ")
         self._queries = max(self._queries, int(number) if number.isdecimal() else 0)
         panel.status_changed.connect(self._tab_changed)
+        panel.statement_ended.connect(self.completer.hear)
+        self.completer.attach(panel.editor)
         panel.document.title_changed.connect(partial(self._retitle_tab, panel))
         panel.document.read_for_another.connect(self._show_file)
         self._add_tab(panel, panel.name, "terminal")
@@ -634,7 +638,8 @@ class Workbench(QWidget):
                 panel.leave()
 
     def keep_layout(self) -> None:
-        """Remember the splitters."""
+        """Remember the splitters, and what completion learned."""
+        self.completer.keep_uses()
         for name, splitter in self._kept():
             self._settings.prefer(name, base64.b64encode(splitter.saveState().data()).decode())
 
