@@ -10,7 +10,7 @@ from pgexplorer.db.completion_items import Item, Kind, Offering, functions, tabl
 from pgexplorer.db.completion_place import Place
 from pgexplorer.db.outline import CARET, Columns, Group, Level, Outline, Source, Word
 
-_LONGEST_LIST = 60  # characters of `* (…)`
+_LONGEST_LIST = 44  # characters of `* (…)`
 
 
 class Names:
@@ -117,8 +117,8 @@ class Names:
                 break
         if not found:
             table = self.catalog.table(names)
-            if table is not None:
-                self.columns_of(table.columns)
+            for name, kind in table.columns if table is not None else ():
+                self.offering.add(column_item(name, kind), 0)
         if len(names) == 1 and names[0] in self.catalog.schemas and not found:
             self.functions("faw")
             self.relations("rpvmf", sets=False)

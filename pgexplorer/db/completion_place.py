@@ -201,14 +201,15 @@ def _body(body: str, offset: int, position: int, depth: int) -> Place | None:
 def _unwrap(whole: Group) -> str:
     """Leave out what stands before the statement, or the expression, that PL/pgSQL runs; return its last word."""
     items = whole.items
-    if not items or items[0].key not in _BODY:
+    said = [item.text.lower() if isinstance(item, Word) else "" for item in items]
+    if not said or said[0] not in _BODY:
         return "begin"
     caret = next(n for n, item in enumerate(items) if item.has_caret)
     first = 1
     for at in range(1, caret):
-        if items[at].key in _BEGINS:
+        if said[at] in _BEGINS:
             break
-        if items[at].key in _BODY:
+        if said[at] in _BODY:
             first = at + 1
     whole.items = items[first:]
-    return items[first - 1].key
+    return said[first - 1]

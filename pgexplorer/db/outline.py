@@ -590,7 +590,13 @@ def chain_before(items: Sequence[Item], end: int) -> tuple[str, ...]:
 
 def verb(items: Sequence[Item]) -> str:
     """Return the first word that says what a query does; "" where there is none."""
-    return next((key for key in (item.key for item in items) if key in _VERBS), "")
+    for at, item in enumerate(items):
+        key = item.key
+        if key == "table" and at and items[at - 1].key not in {"", "as", "all"}:
+            continue  # CREATE TABLE … AS
+        if key in _VERBS:
+            return key
+    return ""
 
 
 def _place(items: Sequence[Item], key: str, start: int = 0) -> int:
