@@ -18,7 +18,8 @@ _OUT = re.compile(r"(?:^|, )OUT .*", re.DOTALL)  # what comes back is said by th
 _BATCH = 100  # rows that the driver makes in one go: a millisecond or two in which no other thread runs
 _NUL = "\0"  # the one character that no name holds
 SYSTEM = frozenset({"pg_catalog", "information_schema"})
-# A look at the catalog waits for nobody for long; compiling these queries takes longer than running them.
+# A look at the catalog waits for nobody for long; compiling these queries takes longer than running them. Their tables
+# are named with their schema: a search path may have another one before pg_catalog.
 _BEGIN = """
 BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SET LOCAL jit = off; SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '30s';
@@ -61,9 +62,9 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text,
        array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE a.attnum > 0),
        array_agg(format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum) FILTER (WHERE a.attnum > 0),
        CASE WHEN max(a.attnum) <> count(a.attnum) THEN array_agg(a.attnum::int ORDER BY a.attnum) END
-  FROM pg_class c
-  JOIN pg_namespace n ON n.oid = c.relnamespace
-  LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind <> 'S'
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind <> 'S'
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^pg_(toast|temp)'
    AND has_schema_privilege(n.oid, 'USAGE')
  GROUP BY c.oid, n.nspname, c.relname, c.relkind
@@ -108,11 +109,12 @@ SELECT n.nspname, p.proname, p.prokind::text, pg_get_function_arguments(p.oid),
        CASE WHEN p.proargmodes && '{o,b,t}' THEN
        ARRAY(SELECT format_type(p.proallargtypes[i], NULL) FROM generate_subscripts(p.proargmodes, 1) AS i
               WHERE p.proargmodes[i] IN ('o', 'b', 't') ORDER BY i) END
-  FROM pg_proc p
-  JOIN pg_namespace n ON n.oid = p.pronamespace
-  JOIN pg_type t ON t.oid = p.prorettype
-  LEFT JOIN pg_class c ON c.oid = t.typrelid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-  LEFT JOIN pg_description d ON d.objoid = p.oid AND d.classoid = 'pg_proc'::regclass AND d.objsubid = 0
+  FROM pg_catalog.pg_proc p
+  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_catalog.pg_type t ON t.oid = p.prorettype
+  LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  LEFT JOIN pg_catalog.pg_description d
+    ON d.objoid = p.oid AND d.classoid = 'pg_catalog.pg_proc'::regclass AND d.objsubid = 0
  WHERE n.nspname !~ '^pg_(toast|temp)' AND has_schema_privilege(n.oid, 'USAGE')
    AND (t.typtype <> 'p' OR t.typname IN ('void', 'record', 'trigger', 'event_trigger') OR t.typname LIKE 'any%')
    AND NOT 'internal'::regtype = ANY (p.proargtypes::oid[]) AND NOT 'cstring'::regtype = ANY (p.proargtypes::oid[])
@@ -134,7 +136,7 @@ class ForeignKey:
 
 _FOREIGN_KEYS = """
 SELECT 'key', '', '', conkey::int[], confkey::int[], NULL::text[], conrelid, confrelid, ''
-  FROM pg_constraint WHERE contype = 'f' AND conparentid = 0
+  FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conparentid = 0
 """
 
 
@@ -154,12 +156,12 @@ class Type:
 _TYPES = """
 SELECT 'type', n.nspname, t.typname, NULL, NULL,
        CASE WHEN t.typtype = 'e' THEN
-       ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) END,
+       ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) END,
        0, 0, concat_ws(chr(1), t.typtype, format_type(t.oid, NULL),
                        CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, NULL) END)
-  FROM pg_type t
-  JOIN pg_namespace n ON n.oid = t.typnamespace
-  LEFT JOIN pg_class c ON c.oid = t.typrelid
+  FROM pg_catalog.pg_type t
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+  LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
  WHERE (t.typrelid = 0 OR c.relkind = 'c') AND t.typcategory <> 'A'
    AND n.nspname !~ '^pg_(toast|temp)' AND has_schema_privilege(n.oid, 'USAGE')
    AND (n.nspname <> 'information_schema')
@@ -167,10 +169,10 @@ SELECT 'type', n.nspname, t.typname, NULL, NULL,
 
 # What has a name and nothing else that matters here. The search path comes as it is in effect, pg_catalog included.
 _NAMES = """
-SELECT 'schema', '', nspname, NULL::int[], NULL::int[], NULL::text[], 0::oid, 0::oid, '' FROM pg_namespace
+SELECT 'schema', '', nspname, NULL::int[], NULL::int[], NULL::text[], 0::oid, 0::oid, '' FROM pg_catalog.pg_namespace
  WHERE nspname !~ '^pg_(toast|temp)' AND has_schema_privilege(oid, 'USAGE')
-UNION ALL SELECT 'role', '', rolname, NULL, NULL, NULL, 0, 0, '' FROM pg_roles
-UNION ALL SELECT 'database', '', datname, NULL, NULL, NULL, 0, 0, '' FROM pg_database WHERE datallowconn
+UNION ALL SELECT 'role', '', rolname, NULL, NULL, NULL, 0, 0, '' FROM pg_catalog.pg_roles
+UNION ALL SELECT 'database', '', datname, NULL, NULL, NULL, 0, 0, '' FROM pg_catalog.pg_database WHERE datallowconn
 UNION ALL SELECT 'path', '', '', NULL, NULL, current_schemas(true)::text[], 0, 0, ''
 """
 

@@ -123,7 +123,7 @@ def grouped(before: Iterable[tuple[str, Token]], after: Iterable[tuple[str, Toke
                     path.pop()
             else:
                 items = path[-1].items
-                # A keyword just behind a dot is a name; behind a space the name that the dot waits for is not there yet.
+                # A keyword just behind a dot is a name; behind a space, the name that the dot wants is yet to come.
                 is_name = kind == KEYWORD and start > 0 and text[start - 1] == "."
                 items.append(Word(NAME if is_name else kind, said))
 
