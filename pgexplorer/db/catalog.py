@@ -135,7 +135,7 @@ class ForeignKey:
 
 
 _FOREIGN_KEYS = """
-SELECT 'key', '', '', conkey::int[], confkey::int[], NULL::text[], conrelid, confrelid, ''
+SELECT 'key', '', '', conkey::int[], confkey::int[], NULL::text[], conrelid, confrelid
   FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conparentid = 0
 """
 
@@ -155,10 +155,10 @@ class Type:
 # Arrays, and the rows of tables, are left out.
 _TYPES = """
 SELECT 'type', n.nspname, t.typname, NULL, NULL,
-       CASE WHEN t.typtype = 'e' THEN
-       ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) END,
-       0, 0, concat_ws(chr(1), t.typtype, format_type(t.oid, NULL),
-                       CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, NULL) END)
+       ARRAY[t.typtype::text, format_type(t.oid, NULL),
+             CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, NULL) ELSE '' END]
+       || ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
+       0, 0
   FROM pg_catalog.pg_type t
   JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
   LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
@@ -169,11 +169,11 @@ SELECT 'type', n.nspname, t.typname, NULL, NULL,
 
 # What has a name and nothing else that matters here. The search path comes as it is in effect, pg_catalog included.
 _NAMES = """
-SELECT 'schema', '', nspname, NULL::int[], NULL::int[], NULL::text[], 0::oid, 0::oid, '' FROM pg_catalog.pg_namespace
+SELECT 'schema', '', nspname, NULL::int[], NULL::int[], NULL::text[], 0::oid, 0::oid FROM pg_catalog.pg_namespace
  WHERE nspname !~ '^pg_(toast|temp)' AND has_schema_privilege(oid, 'USAGE')
-UNION ALL SELECT 'role', '', rolname, NULL, NULL, NULL, 0, 0, '' FROM pg_catalog.pg_roles
-UNION ALL SELECT 'database', '', datname, NULL, NULL, NULL, 0, 0, '' FROM pg_catalog.pg_database WHERE datallowconn
-UNION ALL SELECT 'path', '', '', NULL, NULL, current_schemas(true)::text[], 0, 0, ''
+UNION ALL SELECT 'role', '', rolname, NULL, NULL, NULL, 0, 0 FROM pg_catalog.pg_roles
+UNION ALL SELECT 'database', '', datname, NULL, NULL, NULL, 0, 0 FROM pg_catalog.pg_database WHERE datallowconn
+UNION ALL SELECT 'path', '', '', NULL, NULL, current_schemas(true)::text[], 0, 0
 """
 
 
@@ -275,15 +275,15 @@ def read_catalog(conn: connection) -> Catalog:
         types: list[Type] = []
         by_oid = {table.oid: table for table in tables}
         rest = " UNION ALL ".join(f"({text})" for text in (_FOREIGN_KEYS, _TYPES, _NAMES))
-        for what, schema, name, ours, theirs, texts, oid, other, more in _rows(conn, rest, is_ascii):
+        for what, schema, name, ours, theirs, texts, oid, other in _rows(conn, rest, is_ascii):
             match what:
                 case "key":
                     if oid in by_oid and other in by_oid:
                         columns = _named(by_oid[oid], ours, numbers)
                         keys.append(ForeignKey(oid, columns, other, _named(by_oid[other], theirs, numbers)))
                 case "type":
-                    kind, written, *base = str(more).split("\1")
-                    types.append(Type(intern(schema), name, written, kind, tuple(texts or ()), "".join(base)))
+                    kind, written, base, *labels = texts
+                    types.append(Type(intern(schema), name, written, intern(kind), tuple(labels), base))
                 case "path":
                     path = tuple(texts)
                 case _:

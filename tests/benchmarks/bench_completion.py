@@ -38,7 +38,7 @@ END LOOP; END $$
 
 
 def fill(conn) -> None:
-    """Make the tables, a thousand in each transaction: one alone would run out of locks. Every tenth refers to another."""
+    """Make the tables, 500 in each transaction: one alone would run out of locks."""
     with conn.cursor() as cursor:
         cursor.execute("CREATE SCHEMA big")
         for first in range(0, TABLES, 500):

@@ -154,7 +154,8 @@ def test_that_other_encodings_are_read(look, admin, postgres, encoding):
             with conn.cursor() as cursor:
                 if encoding == "SQL_ASCII":
                     cursor.execute(b'create table public."no utf8 \xe4" (a int)')
-                cursor.execute('create table public."größe" ("ä" int)'.encode())
+                made = 'create table public."größe" ("ä" int)'
+                cursor.execute(made.encode() if encoding == "SQL_ASCII" else made)
         found = look(dbname=name)
         assert found.table(["größe"]).columns == [("ä", "integer")]
         assert [each.name for each in found.tables if each.schema == "public"] == ["größe"]
