@@ -107,7 +107,7 @@ class Stock:
         if len(typed) < 2:
             return inside
         letters = [re.escape(each) for each in typed]
-        pattern = _NUL + letters[0] + "".join(f"[^\\0{each}]*+{each}" for each in letters[1:])
+        pattern = _NUL + letters[0] + "".join(f"[^\\x00{each}]*+{each}" for each in letters[1:])
         return heapq.merge(inside, (found.start() for found in re.finditer(pattern, self._whole)))
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fix_catalog import catalog
-from pgexplorer.db.completion import MOST, Kind, Offer, complete
+from pgexplorer.db.completion import MOST, Item, Kind, Offer, complete
+from pgexplorer.db.completion_items import Offering, Stock
 from pgexplorer.db.tokens import COMMENT, NUMBER, STRING, lex
 
 CATALOG = catalog()
@@ -375,6 +376,16 @@ def test_that_there_are_200_items_at_most_and_the_rest_is_told_of():
     used = complete(many, "select * from t", 15, {"table:public.t0999": 1})
     assert used.items[0].text == "t0999"
     assert complete(many, "select * from t099", 18).is_whole
+
+
+@given(st.lists(st.text("ab_7.0", min_size=1, max_size=6), min_size=1, max_size=8), st.text("ab_7.0", max_size=3))
+def test_that_many_names_are_searched_as_one_is(names, typed):
+    offering = Offering(typed, {})
+    stock = Stock((name, Item(f"{name} {n}", Kind.TABLE), 0) for n, name in enumerate(names))
+    found = sorted((fit, stock[number][1].text) for fit, number in stock.fitting(typed))
+    assert found == sorted(
+        (offering.fit(name), f"{name} {n}") for n, name in enumerate(names) if offering.fit(name) >= 0
+    )
 
 
 # -- on any text
