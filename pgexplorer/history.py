@@ -114,8 +114,11 @@ class History:
             _log.warning("history set aside: %s", error)
             with contextlib.suppress(OSError):
                 self._path.replace(aside)
-            with contextlib.suppress(sqlite3.DatabaseError):
+            with contextlib.suppress(sqlite3.DatabaseError, OSError):
                 self._prepare()
+        except OSError as error:
+            self.trouble = f"The history cannot be kept ({error})."
+            _log.warning("no history: %s", error)
 
     def _prepare(self) -> None:
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))

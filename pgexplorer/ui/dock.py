@@ -1,4 +1,4 @@
-"""The dock under the tables: views of the pool, one at a time, folded away to a row of tabs until one is wanted."""
+"""The dock under the tables: the pool's views and the history, one at a time, folded away until one is wanted."""
 
 from collections.abc import Callable, Sequence
 
@@ -29,7 +29,7 @@ class Dock(QWidget):
         self._panels: dict[int, Panel] = {}
         self._tabs = QTabBar()
         self._tabs.setObjectName("dock.tabs")
-        self._tabs.setAccessibleName("Views of the pool")
+        self._tabs.setAccessibleName("Views of the pool, and the history")
         self._tabs.setDocumentMode(True)
         self._tabs.setDrawBase(False)
         self._tabs.setExpanding(False)

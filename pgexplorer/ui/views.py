@@ -1,6 +1,9 @@
-"""The views of the pool: what makes each of them, and loads its code, when it is first wanted."""
+"""The views in the dock: what makes each of them, and loads its code, when it is first wanted."""
+
+from collections.abc import Callable
 
 from pgexplorer.demo_host import DemoHost
+from pgexplorer.history import History
 from pgexplorer.jobs import Jobs
 from pgexplorer.server import Server
 from pgexplorer.ui.dock import Maker
@@ -42,3 +45,16 @@ def pool_views(server: Server, jobs: Jobs, demo: DemoHost) -> list[tuple[str, Ma
         ("Statistics", statistics),
         ("Faults", faults),
     ]
+
+
+def history_view(history: History, jobs: Jobs, made: Callable[[Panel], object]) -> tuple[str, Maker]:
+    """Return the title of the history and what makes it; *made* is told when that has happened."""
+
+    def make() -> Panel:
+        from pgexplorer.ui.panels.history import HistoryPanel
+
+        panel = HistoryPanel(history, jobs)
+        made(panel)
+        return panel
+
+    return "History", make

@@ -127,3 +127,12 @@ def test_that_no_password_is_kept(sql, history, tmp_path):
 @pytest.mark.parametrize("sql", ["select 1", "select password from users where password = $1", "select 'a://b'"])
 def test_that_what_is_no_password_stays(sql):
     assert without_secrets(sql) == sql
+
+
+def test_that_a_place_where_nothing_can_be_written_is_said_and_stops_nothing(tmp_path):
+    path = tmp_path / "history.sqlite3"
+    path.mkdir()
+    history = History(path)
+    assert "cannot be kept" in history.trouble
+    history.add(entry("select 1"))
+    history.close()

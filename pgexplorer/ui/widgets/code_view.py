@@ -1,4 +1,4 @@
-"""Python to read and copy: monospace, lightly coloured, never edited here."""
+"""Code to read and copy: monospace, lightly coloured, never edited here. Python, unless another language is given."""
 
 import re
 from itertools import pairwise
@@ -9,6 +9,9 @@ from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QWidget
 from typing_extensions import override
 
 from pgexplorer.ui import icons, theme
+from pgexplorer.ui.widgets.sql_highlighter import ROLES
+from pgexplorer.ui.widgets.sql_language import Language
+from pgexplorer.ui.widgets.text_places import units
 
 _KEYWORDS = (
     "False None True and as assert async await break class continue def del elif else except finally for from global "
@@ -29,14 +32,15 @@ class CodeView(QPlainTextEdit):
 
     copied = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, language: Language | None = None) -> None:
         super().__init__(parent)
         self.setReadOnly(True)
         self.setProperty("code", True)
         self.setTabChangesFocus(True)
         self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.document().setDocumentMargin(theme.scaled(8))
-        self._painter = PythonHighlighter(self.document())
+        document = self.document()
+        self._painter = PythonHighlighter(document) if language is None else _Highlighter(document, language)
         self._copy = copy_button(self, "Copy the code")
         self._copy.clicked.connect(self._copy_all)
         self.textChanged.connect(self._place)
@@ -127,3 +131,26 @@ class PythonHighlighter(QSyntaxHighlighter):
             style.setFontItalic(role == "comment")
             for start, end in pairwise(match.span()):
                 self.setFormat(start, end - start, style)
+
+
+class _Highlighter(QSyntaxHighlighter):
+    """Colours a short text of any language as the editor would; what is open at a line's end is its block's state."""
+
+    def __init__(self, document: QTextDocument, language: Language) -> None:
+        super().__init__(document)
+        self._language = language
+        self._states: list[str] = [""]
+
+    @override
+    def highlightBlock(self, text: str) -> None:
+        before = self._states[max(0, self.previousBlockState())]
+        parts, after = self._language.styled(text, before)
+        for role, start, end in parts:
+            style = QTextCharFormat()
+            style.setForeground(theme.colour(ROLES.get(role, "text")))
+            style.setFontItalic(role == "comment")
+            first = units(text, start)
+            self.setFormat(first, units(text, end) - first, style)
+        if after not in self._states:
+            self._states.append(after)
+        self.setCurrentBlockState(self._states.index(after))

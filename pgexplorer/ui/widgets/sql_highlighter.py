@@ -19,7 +19,7 @@ _SLICE = 0.004  # seconds of work between two turns of the event loop
 _LOOKS = 64  # lines between two looks at the clock
 _LONGEST = 20_000  # characters of a line that is coloured
 _STATES = 4096  # that are told apart at a time
-_ROLES = {
+ROLES = {
     "keyword": "keyword",
     "type": "type",
     "function": "function",
@@ -110,7 +110,7 @@ class Highlighter(QObject):
 
     def _dress(self) -> None:
         self._formats = {}
-        for role, colour in _ROLES.items():
+        for role, colour in ROLES.items():
             style = QTextCharFormat()
             style.setForeground(theme.colour(colour))
             style.setFontItalic(role == "comment")
