@@ -26,6 +26,7 @@ from pgexplorer.ui.main_window import MainWindow
 
 if TYPE_CHECKING:  # loaded when the window is on the screen
     from pgexplorer.demo_host import DemoHost
+    from pgexplorer.history import History
     from pgexplorer.jobs import Jobs
     from pgexplorer.server import Server
     from pgexplorer.ui.workbench import Workbench
@@ -47,6 +48,7 @@ class Application:
     jobs: "Jobs"
     settings: Settings
     demo: "DemoHost"
+    history: "History"
     is_closed: bool = False
 
     def close(self) -> None:
@@ -63,6 +65,7 @@ class Application:
         ending.start()
         ending.join(_QUIT)
         self.jobs.drain(0.5)
+        self.history.close()
         self.demo.release()
 
 
@@ -83,8 +86,8 @@ def start(argv: Sequence[str] = ()) -> Application:
     while not window.is_painted and time.monotonic() < deadline:
         qt.processEvents()  # the frame is on the screen before the rest is loaded and built into it
     application = _furnish(qt, window, settings, look)
-    if settings.trouble:
-        application.workbench.message.show_message("warning", settings.trouble)
+    if trouble := " ".join(filter(None, (settings.trouble, application.history.trouble))):
+        application.workbench.message.show_message("warning", trouble)
     if options.url:
         application.workbench.connect_panel.form.paste_url(options.url)
     if options.demo:
@@ -95,6 +98,7 @@ def start(argv: Sequence[str] = ()) -> Application:
 def _furnish(qt: QApplication, window: MainWindow, settings: Settings, look: theme.Theme) -> Application:
     """Build what the window holds, in the order of dependence."""
     from pgexplorer.demo_host import DemoHost
+    from pgexplorer.history import History
     from pgexplorer.jobs import Jobs
     from pgexplorer.journal import Journal
     from pgexplorer.secrets import Secrets
@@ -109,8 +113,9 @@ def _furnish(qt: QApplication, window: MainWindow, settings: Settings, look: the
     connect = ConnectPanel(server, jobs, settings, secrets)
     tour = TourPanel(server, jobs)
     demo = DemoHost(jobs)
-    workbench = Workbench(window, server, jobs, settings, demo, connect, tour, look, Journal())
-    application = Application(qt, window, workbench, server, jobs, settings, demo)
+    history = History()
+    workbench = Workbench(window, server, jobs, settings, demo, connect, tour, look, Journal(), history)
+    application = Application(qt, window, workbench, server, jobs, settings, demo, history)
     window.closing.connect(workbench.keep_layout)
     window.closing.connect(workbench.keeper.write)
     window.closing.connect(workbench.leave_views)

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 from pgexplorer.db.profile import Environment, Profile
 from pgexplorer.db.schema import Relation
 from pgexplorer.demo_host import DemoHost
+from pgexplorer.history import Entry, History
 from pgexplorer.jobs import Jobs
 from pgexplorer.journal import Journal
 from pgexplorer.server import Server
@@ -37,13 +38,14 @@ from pgexplorer.ui.dock import Dock
 from pgexplorer.ui.main_window import MainWindow
 from pgexplorer.ui.panel import Panel
 from pgexplorer.ui.panels.connect import ConnectPanel
+from pgexplorer.ui.panels.history import HistoryPanel
 from pgexplorer.ui.panels.pool import PoolPanel
 from pgexplorer.ui.panels.query import QueryPanel
 from pgexplorer.ui.panels.schema import SchemaPanel
 from pgexplorer.ui.panels.table import TablePanel
 from pgexplorer.ui.panels.tour import TourPanel
 from pgexplorer.ui.tab_keeper import TabKeeper
-from pgexplorer.ui.views import pool_views
+from pgexplorer.ui.views import history_view, pool_views
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.message_bar import MessageBar
@@ -75,6 +77,7 @@ class Workbench(QWidget):
         tour: TourPanel,
         look: theme.Theme,
         journal: Journal,
+        history: History,
     ) -> None:
         super().__init__()
         self.setObjectName("workbench")
@@ -83,6 +86,7 @@ class Workbench(QWidget):
         self._server = server
         self._jobs = jobs
         self._settings = settings
+        self._history = history
         self._demo = demo
         self._tour_offered = False
         self._tables_of = ""  # the address of the server whose tables are open
@@ -93,7 +97,7 @@ class Workbench(QWidget):
         self.tour = tour
         self.schema = SchemaPanel(server, jobs)
         self.pool = PoolPanel(server, jobs)
-        self.dock = Dock(pool_views(server, jobs, demo))
+        self.dock = Dock([*pool_views(server, jobs, demo), history_view(history, jobs, self._wire_history)])
         self.completer = Completer(server, jobs, settings)
         self.tabs = QTabWidget(documentMode=True, tabsClosable=True, movable=True)
         self.tabs.setObjectName("tabs")
@@ -344,8 +348,11 @@ class Workbench(QWidget):
         self.tour.begin()
 
     def show_view(self, title: str) -> Panel:
-        """Show one of the views of the pool, and return it: Timeline, Queue, Truth, Statistics or Faults."""
+        """Show a view of the dock, and return it: Timeline, Queue, Truth, Statistics, Faults or History."""
         self.show_explore()
+        if self.pages.currentWidget() is not self._split:  # the history needs no server
+            self.pages.setCurrentWidget(self._split)
+            self._show_state()
         return self.dock.show_view(title)
 
     def _toggle_dock(self) -> None:
@@ -396,6 +403,7 @@ class Workbench(QWidget):
         panel.status_changed.connect(self._tab_changed)
         panel.statement_ended.connect(self.completer.hear)
         self.completer.attach(panel.editor)
+        panel.statement_ended.connect(self._keep_statement)
         panel.document.title_changed.connect(partial(self._retitle_tab, panel))
         panel.document.read_for_another.connect(self._show_file)
         self._add_tab(panel, panel.name, "terminal")
@@ -546,7 +554,8 @@ class Workbench(QWidget):
             self._band.style().polish(self._band)
 
     def _of_the_dock(self) -> list[str]:
-        return ["window.dock", *(f"window.{title.lower()}" for title in self.dock.titles)]
+        titles = [title for title in self.dock.titles if title != HistoryPanel.TITLE]
+        return ["window.dock", *(f"window.{title.lower()}" for title in titles)]
 
     def _unheard(self, error: Exception, trace: str) -> None:
         """Show a failure that no panel asked for: a bug, with its traceback ready to copy; nothing is lost."""
@@ -588,6 +597,44 @@ class Workbench(QWidget):
         box.setText("\n".join(f"{keys.ljust(width)}   {words}" for words, keys in rows))
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.open()
+
+    # -- the history --------------------------------------------------------------------------------------------
+
+    def _wire_history(self, panel: Panel) -> None:
+        assert isinstance(panel, HistoryPanel)
+        panel.insert_wanted.connect(self.insert_sql)
+        panel.open_wanted.connect(self.open_sql)
+        panel.run_wanted.connect(self.run_sql)
+
+    def _keep_statement(self, entry: Entry) -> None:
+        self._history.add(entry)
+        for panel in self.dock.panels():
+            if isinstance(panel, HistoryPanel):
+                panel.refresh_soon()
+
+    def open_sql(self, text: str) -> QueryPanel:
+        """Open *text* in an SQL tab of its own."""
+        panel = self.new_query()
+        panel.editor.replace_text(text)
+        return panel
+
+    def insert_sql(self, text: str) -> None:
+        """Put *text* at the caret of the SQL tab in use, in place of what is selected; in a new one without any."""
+        panel = self.tabs.currentWidget()
+        if not isinstance(panel, QueryPanel):
+            self.open_sql(text)
+            return
+        self.show_explore()
+        panel.editor.insertPlainText(text)
+        panel.editor.setFocus()
+
+    def run_sql(self, text: str) -> None:
+        """Run *text* in the SQL tab that has just this text, or in a new one."""
+        same = [each for each in self.query_panels() if each.editor.toPlainText().strip() == text.strip()]
+        panel = next((each for each in same if not each.is_running), None) or self.open_sql(text)
+        self.show_explore()
+        self.tabs.setCurrentWidget(panel)
+        panel.run_all()
 
     # -- what is typed ------------------------------------------------------------------------------------------
 

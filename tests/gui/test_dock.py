@@ -4,7 +4,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-VIEWS = ["Timeline", "Queue", "Truth", "Statistics", "Faults"]
+VIEWS = ["Timeline", "Queue", "Truth", "Statistics", "Faults", "History"]
 
 
 def test_that_the_dock_begins_folded_and_makes_nothing(connected):
