@@ -84,6 +84,20 @@ class SchemaModel(QAbstractItemModel):
             if node.relation is not None and node.relation.oid == oid and not node.children:
                 node.is_filled = False
 
+    def relations(self) -> list[Relation]:
+        """Return every relation, in the order shown."""
+        nodes = (node for schema in self._root.children for node in schema.children)
+        return [node.relation for node in nodes if node.relation is not None]
+
+    def columns(self) -> list[tuple[str, str, str, str]]:
+        """Return the columns filled in so far: each its schema, its relation, its name and its type."""
+        return [
+            (schema.name, relation.name, column.name, column.muted)
+            for schema in self._root.children
+            for relation in schema.children
+            for column in relation.children
+        ]
+
     def find(self, schema: str, name: str) -> QModelIndex:
         """Return the index of the relation *schema*.*name*; an invalid one when there is none."""
         for parent in self._root.children:

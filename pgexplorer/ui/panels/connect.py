@@ -201,6 +201,26 @@ class ConnectPanel(Panel):
         self._remember(profile)
         self._server.open(profile)
 
+    def connect_to(self, profile: Profile) -> None:
+        """Show *profile* and open its pool, with its password where that is known."""
+        if self._server.is_opening:
+            return
+        row = self.entries.row_of(profile.key)
+        if row >= 0:
+            self.profiles.setCurrentIndex(self.entries.index(row))
+        self.form.show_profile(profile)
+        self.message.clear()
+
+        def done(password: str) -> None:
+            if self.form.profile().address != profile.address or self._server.is_opening:
+                return  # another one was chosen meanwhile
+            if password and not self.form.password.text():
+                self.form.password.setText(password)
+            self.open()
+
+        kept = profile.keep_password
+        self._jobs.call(lambda: self._secrets.recall(profile.address, kept=kept), name="recall a password", done=done)
+
     def _open_entry(self, index: QModelIndex) -> None:
         entry = self.entries.entry(index.row())
         if entry is not None and entry.profile is None and self._demo is None:

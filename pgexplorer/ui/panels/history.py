@@ -378,7 +378,7 @@ class _List(QTableView):
         self.setColumnHidden(ROWS, width < theme.scaled(_NARROW))
         for column, wide in _WIDTHS.items():
             is_tight = column == RESULT and width < theme.scaled(_NARROW)
-            self.setColumnWidth(column, theme.scaled(wide * 0.72 if is_tight else wide))
+            self.setColumnWidth(column, theme.scaled(wide * 0.85 if is_tight else wide))
         self.verticalHeader().setDefaultSectionSize(theme.scaled(25))
 
 

@@ -57,6 +57,7 @@ class TablePanel(Panel):
         self._limit = PASS_LIMIT
         self._counting: tuple[Table, Job] | None = None
         self._going = -1  # the row that is counted to
+        self._wanted_column = ""  # to be shown once the columns are known
         self._is_refused = False  # the order that was wished for, which the message bar says
         self._told = ""  # what the message bar says of a read, to be taken back after it
         self.reader = TableReader(jobs, self._in_sight, self)
@@ -208,6 +209,7 @@ class TablePanel(Panel):
         self._show_whether_empty()
         self._say_where()
         self.reader.look()
+        QTimer.singleShot(0, self, self._go_to_column)
 
     def _now(self) -> tuple[str, list[Condition], list[Sort]]:
         return self.where.text().strip(), list(self._conditions), list(self._sorts)
@@ -226,6 +228,7 @@ class TablePanel(Panel):
             self._going = -1
         self._show_whether_empty()
         self._say_where()
+        self._go_to_column()
 
     def _scroll_to_current(self) -> None:
         self.grid.updateGeometries()  # the rows may have just come
@@ -456,6 +459,21 @@ class TablePanel(Panel):
         """Count to *row*, from 0, and show it."""
         self._going = row
         self.reader.go_to(row)
+
+    def show_column(self, name: str) -> None:
+        """Choose the column *name* and bring it into sight, as soon as the rows are here."""
+        self._wanted_column = name
+        self._go_to_column()
+
+    def _go_to_column(self) -> None:
+        names = [column.name for column in self.model.columns()]
+        if not self._wanted_column or self._wanted_column not in names or not self.model.rowCount():
+            return
+        first = max(0, self._in_sight()[0])
+        index = self.model.index(first, names.index(self._wanted_column))
+        self._wanted_column = ""
+        self.grid.setCurrentIndex(index)
+        self.grid.scrollTo(index)
 
     # -- saying
 
