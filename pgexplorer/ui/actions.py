@@ -1,6 +1,6 @@
 """Actions declared as rows of data: menus, buttons, shortcuts and the keyboard sheet are made from the same rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from PySide6.QtGui import QAction, QKeySequence
@@ -34,6 +34,41 @@ class Action:
         action.setToolTip(f"{tip} ({keys})" if keys else tip)
         action.triggered.connect(lambda: self.call())  # noqa: PLW0108  (Qt may pass `checked`: keep it out)
         return action
+
+
+@dataclass(frozen=True, slots=True)
+class Reachable:
+    """An action, and what it belongs to."""
+
+    action: QAction
+    where: str  # the title of its panel
+    reveal: Callable[[], object] | None = None  # brings what it belongs to into sight
+
+    @property
+    def text(self) -> str:
+        """What it is called, without the marks of a menu."""
+        return self.action.text().replace("&", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An action in words, which outlive it."""
+
+    text: str
+    keys: str  # "Ctrl+Return or Ctrl+Enter"
+    where: str
+
+
+def listed(found: Iterable[Reachable]) -> list[Listed]:
+    """Return *found* in words, each once."""
+    native = QKeySequence.SequenceFormat.NativeText
+    rows = (
+        Listed(
+            each.text.rstrip("…"), " or ".join(keys.toString(native) for keys in each.action.shortcuts()), each.where
+        )
+        for each in found
+    )
+    return list(dict.fromkeys(rows))
 
 
 def button(

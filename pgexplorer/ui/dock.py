@@ -87,6 +87,10 @@ class Dock(QWidget):
         """Return the views made so far."""
         return [self._panels[place] for place in sorted(self._panels)]
 
+    def panel(self, title: str) -> Panel:
+        """Return the view named *title*, made where it was not yet. Raises ValueError where there is none."""
+        return self._panel(self.titles.index(title))
+
     def show_view(self, title: str) -> Panel:
         """Unfold the dock on the view named *title*, and return it. Raises ValueError where there is none."""
         place = self.titles.index(title)
@@ -129,16 +133,19 @@ class Dock(QWidget):
 
     def _unfold(self) -> None:
         place = self._tabs.currentIndex()
-        panel = self._panels.get(place)
-        if panel is None:
-            panel = self._panels[place] = self._makers[place][1]()
-            self._views.addWidget(panel)
-        self._views.setCurrentWidget(panel)
+        self._views.setCurrentWidget(self._panel(place))
         was_folded = self.is_folded
         self._views.show()
         self._settle()
         if was_folded:
             self.folded.emit(False)
+
+    def _panel(self, place: int) -> Panel:
+        panel = self._panels.get(place)
+        if panel is None:
+            panel = self._panels[place] = self._makers[place][1]()
+            self._views.addWidget(panel)
+        return panel
 
     def _settle(self) -> None:
         """Take as much height as there is to show."""

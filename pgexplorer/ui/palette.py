@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple, cast
 
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from pgexplorer.db.schema import Kind, Relation
@@ -17,6 +17,7 @@ from pgexplorer.jobs import Job, Jobs
 from pgexplorer.models.history_model import when
 from pgexplorer.models.schema_model import SchemaModel
 from pgexplorer.settings import Settings
+from pgexplorer.ui.actions import Reachable
 from pgexplorer.ui.widgets.fuzzy import Index
 from pgexplorer.ui.widgets.palette import Group, Item, Palette
 
@@ -28,15 +29,6 @@ _LONGEST = 400  # characters of a statement that are searched
 _SOON = 150  # milliseconds after a change of the schema
 _SYSTEM = frozenset({"pg_catalog", "information_schema"})
 _ICONS = {Kind.VIEW: "view", Kind.MATERIALIZED_VIEW: "view", Kind.FOREIGN: "link"}
-
-
-@dataclass(frozen=True, slots=True)
-class Reachable:
-    """An action, and what it belongs to."""
-
-    action: QAction
-    where: str
-    reveal: Callable[[], object] | None = None  # brings what it belongs to into sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +264,7 @@ def _action_item(reachable: Reachable) -> Item:
         action.trigger()
 
     return Item(
-        action.text().replace("&", ""),
+        reachable.text,
         run,
         str(action.property("icon_name") or ("check" if action.isChecked() else "chevron-right")),
         reachable.where,

@@ -1,6 +1,6 @@
 """What a panel is: a title, an icon, its actions and a message bar."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtGui import QAction
@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 from pgexplorer.db.errors import RefusedSql, describe
 from pgexplorer.pool.errors import holders
 from pgexplorer.server import Server
-from pgexplorer.ui.actions import Action
+from pgexplorer.ui.actions import Action, Reachable
 from pgexplorer.ui.widgets.message_bar import MessageBar
 
 _FULL = ("PoolError: connection pool exhausted", "PoolExhausted:", "PoolTimeout:")
@@ -42,6 +42,10 @@ class Panel(QWidget):
     def may_leave(self) -> bool:
         """Return whether the panel may go; asks the person where something would be lost."""
         return True
+
+    def reachable(self, reveal: Callable[[], object] | None = None) -> list[Reachable]:
+        """Return the panel's actions; *reveal* brings the panel into sight."""
+        return [Reachable(action, self.TITLE, reveal) for action in self.actions_by_name.values()]
 
     def action(self, name: str) -> QAction:
         """Return the action *name*."""

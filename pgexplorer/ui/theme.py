@@ -437,7 +437,8 @@ def style_sheet(colours: Colours, scale: float, points: float) -> str:
     Dynamic properties say what a widget is:
 
     - QLabel: heading 1 or 2, muted, mono, figure, state (good, warn, bad, info, busy), band (warn, bad)
-    - QPushButton: primary (one a panel), danger, quiet, small, icon_only, floating (over other content)
+    - QPushButton: primary (one a panel), danger, quiet, small, icon_only, field (looks like one),
+      floating (over other content)
     - QFrame: card, separator (True or "vertical"); QWidget: surface, bar (both with WA_StyledBackground)
     - fields: invalid; QLineEdit and QPlainTextEdit: mono; text edits: code, flat; QPlainTextEdit: detail
     - item views: card; QProgressBar: thin
@@ -524,6 +525,8 @@ QPushButton[toggle="true"] {{ background: transparent; border: 1px solid transpa
 QPushButton[toggle="true"]:hover {{ background: {c.hover}; }}
 QPushButton[toggle="true"]:checked {{ background: {c.info_soft}; color: {c.info}; border-color: {c.info}; }}
 QPushButton[toggle="true"]:focus {{ border: {thick} solid {c.focus}; padding: {px(1)} {px(3)}; }}
+QPushButton[field="true"] {{ background: {c.surface}; }}
+QPushButton[field="true"]:hover {{ background: {c.surface}; border-color: {c.muted}; }}
 QPushButton[floating="true"] {{ background: {c.raised}; border-color: {c.line}; }}
 QPushButton::menu-indicator {{
     image: url(control:chevron-down-{arrow}.svg); width: {px(12)}; height: {px(12)};

@@ -221,9 +221,13 @@ class Palette(QFrame):
 
     def _why_nothing(self) -> str:
         groups, typed = _parted(self._groups, self.field.text())
-        empty = [group.nothing for group in groups if not len(group.index) and group.nothing]
-        if len(groups) == 1 and empty:
-            return empty[0]
+        if (
+            groups
+            and groups[0].mark
+            and len(groups) < len(self._groups)
+            and not any(len(each.index) for each in groups)
+        ):
+            return groups[0].nothing or "There is nothing yet."
         return f"Nothing is called “{plain.one_line(typed.strip(), 60)}”." if typed.strip() else "There is nothing yet."
 
     def _say(self, words: str) -> None:
@@ -305,7 +309,7 @@ class Palette(QFrame):
             height += lines * self._painter.height() + 8
         if not self._said.isHidden():
             height += self._said.heightForWidth(width - 16) + 6
-        top = theme.scaled(44)
+        top = theme.scaled(30)
         self.setGeometry(
             (room.width() - width) // 2, top, width, min(height, max(theme.scaled(80), room.height() - top - 12))
         )
