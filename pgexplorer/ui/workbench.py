@@ -2,16 +2,16 @@
 
 import base64
 import logging
+from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QByteArray, Qt
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
     QLabel,
     QMenu,
-    QMessageBox,
     QProgressBar,
     QPushButton,
     QSplitter,
@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from pgexplorer.db.profile import Environment, Profile
-from pgexplorer.db.schema import Relation
+from pgexplorer.db.schema import Kind, Relation
 from pgexplorer.demo_host import DemoHost
 from pgexplorer.history import Entry, History
 from pgexplorer.jobs import Jobs
@@ -32,10 +32,12 @@ from pgexplorer.server import Server
 from pgexplorer.settings import Settings
 from pgexplorer.sql_file import SqlFile
 from pgexplorer.ui import icons, theme
-from pgexplorer.ui.actions import Action, button
+from pgexplorer.ui.actions import Action, Listed, Reachable, button, listed
 from pgexplorer.ui.completer import Completer
 from pgexplorer.ui.dock import Dock
+from pgexplorer.ui.keys_sheet import KeysSheet
 from pgexplorer.ui.main_window import MainWindow
+from pgexplorer.ui.palette import ColumnPlace, Finder, OpenTab
 from pgexplorer.ui.panel import Panel
 from pgexplorer.ui.panels.connect import ConnectPanel
 from pgexplorer.ui.panels.history import HistoryPanel
@@ -48,6 +50,7 @@ from pgexplorer.ui.tab_keeper import TabKeeper
 from pgexplorer.ui.views import history_view, pool_views
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.empty_state import EmptyState
+from pgexplorer.ui.widgets.field_button import FieldButton
 from pgexplorer.ui.widgets.message_bar import MessageBar
 from pgexplorer.ui.widgets.slot_bar import SlotBar
 from pgexplorer.ui.widgets.states import StateKind
@@ -130,12 +133,14 @@ class Workbench(QWidget):
                 Action(f"window.{title.lower()}", title, partial(self.show_view, title), f"Alt+{number}")
                 for number, title in enumerate(self.dock.titles, 1)
             ),
+            Action("window.find", "Find anything…", self.find_anything, "Ctrl+K", "search"),
             Action("window.keys", "Keyboard shortcuts", self.show_keys, "Ctrl+/", "help"),
             Action("window.quit", "Quit", frame.close, "Ctrl+Q", "close-all"),
         ]
-        self._actions = {row.name: row.build(self) for row in self._rows}
+        self._actions: dict[str, QAction] = {row.name: row.build(self) for row in self._rows}
         self.addActions(list(self._actions.values()))
         self.keeper = TabKeeper(journal, self.tabs, self._query_tab)
+        self.finder = Finder(frame, jobs, settings, history, self.schema.model, self._reachable, self._open_tabs)
         self._lay_out()
         self._fill_menus()
         self._wire()
@@ -166,6 +171,10 @@ class Workbench(QWidget):
         for each in self._top_buttons:
             row.addWidget(each)
         row.addStretch(1)
+        self._find_button = FieldButton("Find anything", "Ctrl+K")
+        self._find_button.setObjectName("window.find")
+        self._find_button.clicked.connect(self._actions["window.find"].trigger)
+        row.addWidget(self._find_button)
         self._look_button = QPushButton()
         self._look_button.setObjectName("window.look")
         self._look_button.setProperty("quiet", True)
@@ -237,6 +246,7 @@ class Workbench(QWidget):
             menu.addActions(list(panel.actions_by_name.values()))
         view = bar.addMenu("&View")
         for name in (
+            "window.find",
             "window.new_sql",
             "window.close_tab",
             "window.reopen",
@@ -265,6 +275,10 @@ class Workbench(QWidget):
     def _wire(self) -> None:
         self.schema.table_chosen.connect(self.open_table)
         self._actions["window.reopen"].setEnabled(False)
+        self.finder.table_wanted.connect(self._open_found)
+        self.finder.column_wanted.connect(self._open_column)
+        self.finder.sql_wanted.connect(self.insert_sql)
+        self.finder.profile_wanted.connect(self._connect_to)
         self.keeper.closed_changed.connect(self._actions["window.reopen"].setEnabled)
         self.pool.glance_changed.connect(self._glance)
         self.tour.outcome_arrived.connect(self.pool.show_outcome)
@@ -435,7 +449,8 @@ class Workbench(QWidget):
         before: QWidget = self.tabs
         for each in (panel, self.dock, self.tour, self.pool):
             for stop in each.findChildren(QWidget):
-                if stop.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                # A list that drops down, or a menu, is a window of its own.
+                if stop.focusPolicy() & Qt.FocusPolicy.TabFocus and stop.window() is self.window():
                     QWidget.setTabOrder(before, stop)
                     before = stop
 
@@ -571,32 +586,82 @@ class Workbench(QWidget):
         self._look.set_scheme(scheme)
         self._settings.prefer("theme", str(scheme))
 
-    def keyboard_rows(self) -> list[tuple[str, str]]:
-        """Return every action that has a shortcut: its words and its keys."""
-        panels = [self.connect_panel, self.schema, self.pool, *self.dock.panels(), self.tour, *self.query_panels()[:1]]
-        found = [*self._actions.values(), *(action for panel in panels for action in panel.actions_by_name.values())]
-        native = QKeySequence.SequenceFormat.NativeText
-        return [
-            (
-                action.text().replace("&", "").rstrip("…"),
-                " or ".join(keys.toString(native) for keys in action.shortcuts()),
-            )
-            for action in found
-            if not action.shortcut().isEmpty()
+    def _reachable(self) -> list[Reachable]:
+        """Return what can be done now, and where."""
+        tab = self.tabs.currentWidget()
+        seats: list[tuple[Panel, Callable[[], object]]] = [
+            *([(tab, self.show_explore)] if isinstance(tab, Panel) else []),
+            (self.schema, self.show_explore),
+            (self.pool, self.show_explore),
+            *((panel, partial(self.show_view, panel.TITLE)) for panel in self.dock.panels()),
+            *([(self.tour, self.show_explore)] if self.tour.isVisible() else []),
+            (self.connect_panel, self.show_connect),
         ]
+        own = [Reachable(action, "Window") for name, action in self._actions.items() if name != "window.find"]
+        looks = [Reachable(action, "Colours") for action in self._look_menu.actions()]
+        return [*own, *(each for panel, reveal in seats for each in panel.reachable(reveal)), *looks]
+
+    def all_actions(self) -> list[Listed]:
+        """Return every action of the program, those too whose panel is not open."""
+        window = [Reachable(action, "Window") for action in self._actions.values()]
+        tabs: list[Panel] = [
+            QueryPanel(self._server, self._jobs, ""),
+            TablePanel(self._server, self._jobs, Relation(0, "", "", Kind.TABLE, -1, 0)),
+        ]
+        seated = [self.schema, self.pool, *map(self.dock.panel, self.dock.titles), self.tour, self.connect_panel]
+        found = listed([*window, *(each for panel in (*tabs, *seated) for each in panel.reachable())])
+        for panel in tabs:
+            panel.deleteLater()
+        return found
 
     def show_keys(self) -> None:
         """Show the keyboard sheet."""
-        rows = self.keyboard_rows()
-        width = max(len(keys) for _, keys in rows)
-        box = QMessageBox(self)
-        box.setObjectName("window.keys_sheet")
-        box.setWindowTitle("Keyboard shortcuts")
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setFont(theme.mono())
-        box.setText("\n".join(f"{keys.ljust(width)}   {words}" for words, keys in rows))
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
+        KeysSheet(self, self.all_actions()).open()
+
+    # -- what was found -----------------------------------------------------------------------------------------
+
+    def find_anything(self) -> None:
+        """Open the palette; close it where it is open."""
+        self.finder.open()
+
+    def _open_tabs(self) -> list[OpenTab]:
+        def show(panel: QWidget) -> None:
+            self.show_explore()
+            self.tabs.setCurrentWidget(panel)
+            panel.setFocus()
+
+        panels = [self.tabs.widget(index) for index in range(self.tabs.count())]
+        return [
+            OpenTab(
+                panel.relation.name if isinstance(panel, TablePanel) else self.tabs.tabText(at).replace("&&", "&"),
+                str(panel.property("icon_name")),
+                partial(show, panel),
+            )
+            for at, panel in enumerate(panels)
+            if panel is not None
+        ]
+
+    def _open_found(self, relation: Relation) -> None:
+        self.show_explore()
+        self.open_table(relation)
+
+    def _open_column(self, place: ColumnPlace) -> None:
+        relation = self.schema.relation(place.schema, place.table)
+        if relation is None:
+            words = f"{place.schema}.{place.table} is not there any more"
+            self.message.show_message("info", words, "", "Refresh the schema to see what is.")
+            return
+        self._open_found(relation)
+        panel = self.tabs.currentWidget()
+        if isinstance(panel, TablePanel):
+            panel.show_column(place.name)
+
+    def _connect_to(self, profile: Profile | None) -> None:
+        self.show_connect()
+        if profile is None:
+            self.start_demo(tour=False)
+        else:
+            self.connect_panel.connect_to(profile)
 
     # -- the history --------------------------------------------------------------------------------------------
 
