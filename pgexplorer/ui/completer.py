@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from pgexplorer.db.catalog import Catalog, read_catalog
 from pgexplorer.db.client import Client
@@ -65,8 +65,11 @@ class Completer(QObject):
     old one stays, and it is tried again: nobody is told of it.
     """
 
+    catalog_changed = Signal()
+
     def __init__(self, server: Server, jobs: Jobs, settings: Settings) -> None:
         super().__init__()
+        self._is_needed = False  # by somebody else than an editor
         self._server = server
         self._jobs = jobs
         self._settings = settings
@@ -126,10 +129,17 @@ class Completer(QObject):
 
     # -- the catalog
 
+    def need(self) -> None:
+        """Have the catalog read from now on, though no editor is there."""
+        self._is_needed = True
+        if self._catalog is None:
+            self.refresh()
+
     def refresh(self) -> None:
         """Read the catalog, unless that is under way or nobody would ask it."""
         in_use = self._server.in_use
-        if in_use is None or not self._editors or (self._reading is not None and self._reading.is_running):
+        is_asked = self._is_needed or bool(self._editors)
+        if in_use is None or not is_asked or (self._reading is not None and self._reading.is_running):
             return
         self._is_stale = False
         client, began = in_use.client, time.monotonic()
@@ -137,6 +147,7 @@ class Completer(QObject):
         def done(catalog: Catalog) -> None:
             if self._server.in_use is in_use:
                 self._catalog, self._read_at, self._failures = catalog, began, 0
+                self.catalog_changed.emit()
 
         def failed(error: Exception) -> None:
             _log.info("the catalog was not read: %s", type(error).__name__)
@@ -163,6 +174,7 @@ class Completer(QObject):
             self._reading = None
         self._timer.stop()
         self._catalog = None
+        self.catalog_changed.emit()
 
     # -- an editor
 
