@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, cast
@@ -11,6 +11,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QWidget
 
+from pgexplorer.db.catalog import SYSTEM as _SYSTEM
+from pgexplorer.db.catalog import Catalog
 from pgexplorer.db.schema import Kind, Relation
 from pgexplorer.history import Entry, History
 from pgexplorer.jobs import Job, Jobs
@@ -27,7 +29,6 @@ _MOST_USED = 40
 _STATEMENTS = 1_000  # of the history; its own view finds the others
 _LONGEST = 400  # characters of a statement that are searched
 _SOON = 150  # milliseconds after a change of the schema
-_SYSTEM = frozenset({"pg_catalog", "information_schema"})
 _ICONS = {Kind.VIEW: "view", Kind.MATERIALIZED_VIEW: "view", Kind.FOREIGN: "link"}
 
 
@@ -91,7 +92,8 @@ class Finder(QObject):
         self._user, self._system = _tables(()), _tables(())
         self._columns: tuple[Sequence[ColumnPlace], Index] = ((), Index(()))
         self._statements: tuple[Sequence[Entry], Index] = ((), Index(()))
-        self._all_columns: Callable[[], Iterable[ColumnPlace]] | None = None
+        self._catalog: Catalog | None = None
+        self._is_indexed = False  # whether the columns are those of the catalog
         self.palette = Palette(window, words=WORDS)
         self.palette.taken.connect(self._remember)
         self._soon = QTimer(self, interval=_SOON, singleShot=True)
@@ -108,9 +110,10 @@ class Finder(QObject):
         self.palette.open(self._groups(), self._used(), typed)
         self.opened.emit()
 
-    def know_columns(self, read: Callable[[], Iterable[ColumnPlace]] | None) -> None:
-        """Offer the columns that *read* returns on a worker thread; with None those that the schema tree has loaded."""
-        self._all_columns = read
+    def know_columns(self, catalog: Catalog | None) -> None:
+        """Offer the columns of *catalog*; with None those that the schema tree has loaded."""
+        self._catalog = catalog
+        self._is_indexed = False
         self._soon.start()
 
     # -- what there is ------------------------------------------------------------------------------------------
@@ -120,8 +123,9 @@ class Finder(QObject):
         places, columns = self._columns
         entries, statements = self._statements
         actions = [_action_item(each) for each in reachable]
+        relations = len(self._user.relations) + len(self._system.relations)
         no_table = "No table is known: connect first."
-        no_column = "No column is known: connect, and open a table in the schema tree."
+        no_column = "No column is known: connect first." if not relations else "The columns are being read."
         tables = [
             Group("@", each.index, partial(self._table_item, each.relations), no_table, each.by_key)
             for each in (self._user, self._system)
@@ -177,8 +181,7 @@ class Finder(QObject):
 
     def _make(self) -> None:
         """Make the indexes of tables and columns anew."""
-        relations, loaded = self._model.relations(), self._model.columns()
-        read = self._all_columns
+        relations, loaded, catalog = self._model.relations(), self._model.columns(), self._catalog
 
         def tables() -> tuple[_Tables, _Tables]:
             return (
@@ -187,12 +190,14 @@ class Finder(QObject):
             )
 
         def columns() -> tuple[Sequence[ColumnPlace], Index]:
-            places = [ColumnPlace(*each) for each in loaded] if read is None else list(read())
-            places = [place for place in places if place.schema not in _SYSTEM]
+            found = _columns(catalog) if catalog is not None else (ColumnPlace(*each) for each in loaded)
+            places = [place for place in found if place.schema not in _SYSTEM]
             return places, Index([place.name for place in places], [f"{each[1]} {each[0]}" for each in places])
 
         self._start("tables", tables, self._take_tables)
-        self._start("columns", columns, self._take_columns)
+        if not self._is_indexed:  # the tree's own news changes nothing in a catalog
+            self._is_indexed = catalog is not None
+            self._start("columns", columns, self._take_columns)
 
     def _read_history(self) -> None:
         history = self._history
@@ -252,6 +257,13 @@ def _key(relation: Relation) -> str:
 def _tables(relations: Sequence[Relation]) -> _Tables:
     index = Index([each.name for each in relations], [f"{each.schema} {each.kind.word}" for each in relations])
     return _Tables(relations, index, {_key(each): number for number, each in enumerate(relations)})
+
+
+def _columns(catalog: Catalog) -> Iterator[ColumnPlace]:
+    for table in catalog.tables:
+        if table.kind in set(Kind):  # a sequence has none
+            for name, type_name in table.columns:
+                yield ColumnPlace(table.schema, table.name, name, type_name)
 
 
 def _action_item(reachable: Reachable) -> Item:

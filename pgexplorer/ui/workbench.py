@@ -275,6 +275,8 @@ class Workbench(QWidget):
     def _wire(self) -> None:
         self.schema.table_chosen.connect(self.open_table)
         self._actions["window.reopen"].setEnabled(False)
+        self.finder.opened.connect(self.completer.need)
+        self.completer.catalog_changed.connect(lambda: self.finder.know_columns(self.completer.catalog))
         self.finder.table_wanted.connect(self._open_found)
         self.finder.column_wanted.connect(self._open_column)
         self.finder.sql_wanted.connect(self.insert_sql)

@@ -5,9 +5,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QTableView
 
+from pgexplorer.db.catalog import Catalog, Table
 from pgexplorer.history import Entry
 from pgexplorer.ui.keys_sheet import KeysSheet
-from pgexplorer.ui.palette import ColumnPlace
 from pgexplorer.ui.panels.query import QueryPanel
 from pgexplorer.ui.panels.table import TablePanel
 
@@ -60,11 +60,15 @@ def test_that_a_table_is_opened_and_the_next_time_it_comes_first(connected, find
     assert "table:public.person" in connected.app.settings.preference("palette.used")
 
 
+def catalog_read(driver):
+    driver.window.finder.open()
+    driver.until(lambda: driver.window.completer.catalog is not None)
+    driver.window.finder.palette.close_and_return()
+
+
 def test_that_a_column_opens_its_table_and_is_gone_to(connected, find):
-    schema = connected.window.schema
-    schema.tree.expand(schema._found.mapFromSource(schema.model.find("public", "person")))
-    connected.settle()
-    palette = find("#last")
+    catalog_read(connected)
+    palette = find("#last_n")
     assert [item.text for item in palette.items] == ["last_name"]
     assert "public.person" in palette.items[0].detail
     take(palette, "last_name")
@@ -72,22 +76,25 @@ def test_that_a_column_opens_its_table_and_is_gone_to(connected, find):
     panel = connected.window.tabs.currentWidget()
     connected.until(lambda: panel.grid.currentIndex().isValid())
     assert panel.model.columns()[panel.grid.currentIndex().column()].name == "last_name"
-    take(find("#sex"), "sex")  # the table is open already
+    take(find("#person.sex"), "sex")  # the table is open already
     connected.settle()
     connected.until(lambda: panel.model.columns()[panel.grid.currentIndex().column()].name == "sex")
     assert connected.window.tabs.count() == 1
 
 
-def test_that_columns_of_a_whole_catalog_are_found_once_it_is_known(connected, find):
-    places = [ColumnPlace("public", "person", "first_name", "text"), ColumnPlace("pg_catalog", "x", "first", "text")]
-    connected.window.finder.know_columns(lambda: places)
+def test_that_columns_of_the_tree_are_found_before_the_catalog_is_known(connected, find):
+    schema = connected.window.schema
+    schema.tree.expand(schema._found.mapFromSource(schema.model.find("public", "person")))
+    connected.settle()
+    connected.window.finder.opened.disconnect(connected.window.completer.need)
     assert [item.text for item in find("#first").items] == ["first_name"]
-    connected.window.finder.know_columns(None)
-    assert find("#first").items == []
+    assert connected.window.completer.catalog is None
 
 
 def test_that_a_column_of_a_table_that_is_gone_is_said(connected, find):
-    connected.window.finder.know_columns(lambda: [ColumnPlace("public", "gone", "nowhere", "text")])
+    gone = Table(1, "public", "gone", "r", "nowhere", "text")
+    catalog_read(connected)
+    connected.window.finder.know_columns(Catalog(tables=(gone,)))
     take(find("#nowhere"), "nowhere")
     assert "public.gone is not there any more" in connected.window.message.text()
 
