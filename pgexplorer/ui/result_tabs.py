@@ -1,4 +1,4 @@
-"""The results of a tab's statements, a grid each: those of the last run, and those that a person has pinned."""
+"""The results of a tab's statements, a grid or a plan each: the last ones, and those that a person has pinned."""
 
 from dataclasses import dataclass
 
@@ -16,17 +16,26 @@ from pgexplorer.ui.widgets.grid import Grid
 _MOST = 50  # results shown of one run
 
 
-@dataclass(slots=True)
-class _Shown:
+@dataclass(slots=True, kw_only=True)
+class _Tab:
+    """What has a tab."""
+
+    view: QWidget
+    sql: str
+    name: str  # of its kind
+    icon: str
+    is_pinned: bool = False
+    is_incomplete: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class _Shown(_Tab):
     """A result in its tab."""
 
     grid: Grid
     model: ResultModel
     rows: Rows
-    sql: str
     index: int  # of the statement in its run
-    is_pinned: bool = False
-    is_incomplete: bool = False
 
 
 class ResultTabs(QTabWidget):
@@ -40,6 +49,7 @@ class ResultTabs(QTabWidget):
         super().__init__()
         self._jobs = jobs
         self._shown: list[_Shown] = []
+        self._plans: list[_Tab] = []
         self._spare: Grid | None = None  # made while the server works
         self.setDocumentMode(True)
         self.setMovable(True)
@@ -54,8 +64,18 @@ class ResultTabs(QTabWidget):
 
     def begin(self) -> None:
         """Let the results of the run before go, but for the pinned ones."""
-        for shown in [each for each in self._shown if not each.is_pinned]:
-            self._remove(shown)
+        for each in [each for each in self._tabs if not each.is_pinned]:
+            self._remove(each)
+
+    def show_plan(self, view: QWidget, sql: str) -> None:
+        """Show the plan of *sql* in place of the last one that is not pinned; results stay."""
+        for each in [each for each in self._plans if not each.is_pinned]:
+            self._remove(each)
+        tab = _Tab(view=view, sql=sql, name="Plan", icon="explain")
+        self._plans.append(tab)
+        at = self.addTab(view, icons.icon(tab.icon, "muted"), tab.name)
+        self.setTabToolTip(at, plain.tool_tip(plain.breakable(plain.one_line(sql, 300))))
+        self.setCurrentWidget(view)
 
     def make_grid(self) -> None:
         """Make the next result's grid before its rows come: making and dressing one takes some milliseconds."""
@@ -84,7 +104,11 @@ class ResultTabs(QTabWidget):
         model = ResultModel(grid)
         model.show(news.rows)
         grid.setModel(model)
-        self._shown.append(_Shown(grid, model, news.rows, sql, news.index))
+        self._shown.append(
+            _Shown(
+                view=grid, sql=sql, name="Result", icon="table", grid=grid, model=model, rows=news.rows, index=news.index
+            )
+        )
         at = self.addTab(grid, f"Result {number}")
         self.setTabToolTip(at, plain.breakable(plain.one_line(sql, 300)))
         self.setCurrentWidget(grid)
@@ -159,9 +183,9 @@ class ResultTabs(QTabWidget):
 
     def pin_current(self) -> None:
         """Keep the result in sight through further runs, or no longer."""
-        shown = self._current()
-        if shown is not None:
-            self._pin(shown, pinned=not shown.is_pinned)
+        tab = self._tab(self.currentWidget())
+        if tab is not None:
+            self._pin(tab, pinned=not tab.is_pinned)
 
     # -- inside
 
@@ -172,40 +196,49 @@ class ResultTabs(QTabWidget):
         grid = self.currentWidget()
         return next((each for each in self._shown if each.grid is grid), None)
 
-    def _pin(self, shown: _Shown, *, pinned: bool) -> None:
-        shown.is_pinned = pinned
-        at = self.indexOf(shown.grid)
-        words = plain.one_line(shown.sql, 24).replace("&", "&&")
-        kept = " (incomplete)" if shown.is_incomplete else ""
-        self.setTabText(at, (words if pinned else "Result") + kept)
-        self.setTabIcon(at, icons.icon("pin", "accent") if pinned else icons.icon("table", "muted"))
+    @property
+    def _tabs(self) -> list[_Tab]:
+        return [*self._shown, *self._plans]
 
-    def _remove(self, shown: _Shown) -> None:
-        self._shown.remove(shown)
-        at = self.indexOf(shown.grid)
+    def _tab(self, view: QWidget | None) -> _Tab | None:
+        return next((each for each in self._tabs if each.view is view), None)
+
+    def _pin(self, tab: _Tab, *, pinned: bool) -> None:
+        tab.is_pinned = pinned
+        at = self.indexOf(tab.view)
+        words = plain.one_line(tab.sql, 24).replace("&", "&&")
+        kept = " (incomplete)" if tab.is_incomplete else ""
+        self.setTabText(at, (words if pinned else tab.name) + kept)
+        self.setTabIcon(at, icons.icon("pin", "accent") if pinned else icons.icon(tab.icon, "muted"))
+
+    def _remove(self, tab: _Tab) -> None:
+        at = self.indexOf(tab.view)
+        if isinstance(tab, _Shown):
+            self._shown.remove(tab)
+            self.close_later(tab.rows)
+        else:
+            self._plans.remove(tab)
         if at >= 0:
             self.removeTab(at)
-        shown.grid.deleteLater()
-        self.close_later(shown.rows)
+        tab.view.deleteLater()
 
     def _menu_at(self, where: QPoint) -> None:
-        grid = self.widget(self.tabBar().tabAt(where))
-        shown = next((each for each in self._shown if each.grid is grid), None)
-        if shown is None:
+        tab = self._tab(self.widget(self.tabBar().tabAt(where)))
+        if tab is None:
             return
         menu = QMenu(self)
         menu.setObjectName("query.result_menu")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction(
-            "Let it go with the next run" if shown.is_pinned else "Pin: keep it through the next runs",
-            lambda: self._pin(shown, pinned=not shown.is_pinned),
+            "Let it go with the next run" if tab.is_pinned else "Pin: keep it through the next runs",
+            lambda: self._pin(tab, pinned=not tab.is_pinned),
         )
-        menu.addAction("Close", lambda: self._remove(shown) if shown in self._shown else None)
+        menu.addAction("Close", lambda: self._remove(tab) if tab in self._tabs else None)
         menu.popup(self.tabBar().mapToGlobal(where))
 
     def _name_current(self) -> None:
         """Keep the name query.grid with the result that is shown."""
         for index in range(self.count()):
             here = index == self.currentIndex()
-            if (grid := self.widget(index)) is not None:
+            if isinstance(grid := self.widget(index), Grid):
                 grid.setObjectName("query.grid" if here else f"query.grid.{index + 1}")
