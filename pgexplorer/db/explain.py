@@ -15,7 +15,7 @@ from psycopg2.extensions import connection, cursor
 
 from pgexplorer.db.cancel import Running
 from pgexplorer.db.client import Client
-from pgexplorer.db.effects import Effect, Effects, inner_statement, writes
+from pgexplorer.db.effects import Effect, inner_statement, writes
 from pgexplorer.db.encoding import every_byte, has_none, recoded, sent
 from pgexplorer.db.errors import RefusedSql, ServerError, describe
 from pgexplorer.db.plan import Plan
@@ -265,8 +265,3 @@ def only_statement(sql: str, offset: int = 0, *, conforming: bool = True) -> Sta
     if effects.effect is Effect.NO_PLAN:
         raise RefusedSql(effects.words, statement.start + offset)
     return statement
-
-
-def effects_of(sql: str) -> Effects:
-    """Say what running the one statement of *sql* would do. Raises RefusedSql where it cannot be explained."""
-    return writes(only_statement(sql).text)

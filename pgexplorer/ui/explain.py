@@ -6,7 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QMenu, QPushButton
 
 from pgexplorer.db.effects import writes
 from pgexplorer.db.errors import RefusedSql
@@ -14,7 +14,9 @@ from pgexplorer.db.explain import STAYS, Explain, Explained, Options, WouldWrite
 from pgexplorer.db.session import Session
 from pgexplorer.jobs import Jobs
 from pgexplorer.server import Server
+from pgexplorer.ui import icons
 from pgexplorer.ui.ask import ask
+from pgexplorer.ui.panel import Panel
 from pgexplorer.ui.plan_view import PlanView
 from pgexplorer.ui.widgets import plain
 
@@ -24,7 +26,7 @@ class Explainer(QObject):
 
     told = Signal(str, str, str)  # kind, title, detail
 
-    def __init__(self, panel: QWidget, server: Server, jobs: Jobs, again: Callable[[Options], None]) -> None:
+    def __init__(self, panel: Panel, server: Server, jobs: Jobs, again: Callable[[Options], None]) -> None:
         super().__init__(panel)
         self._panel = panel
         self._server = server
@@ -38,13 +40,20 @@ class Explainer(QObject):
         """Return how the next plan is wanted."""
         return Options(analyze=analyze, verbose=self._verbose.isChecked(), timing=not self._untimed.isChecked())
 
-    def menu(self, explain: QAction, analyze: QAction) -> QMenu:
-        """Return the menu of the panel's Explain button."""
+    def button(self) -> QPushButton:
+        """Return the button whose menu has the panel's actions that explain, and how they do it."""
         menu = QMenu(self._panel)
-        menu.addActions([explain, analyze])
+        menu.addActions([self._panel.action("query.explain"), self._panel.action("query.explain_analyze")])
         menu.addSeparator()
         menu.addActions([self._verbose, self._untimed])
-        return menu
+        result = QPushButton()
+        result.setObjectName("query.explain_button")
+        result.setAccessibleName("Explain")
+        result.setToolTip("The plan of the statement: estimated (F7), or measured (Shift+F7)")
+        result.setProperty("icon_only", True)
+        icons.wear(result, "explain")
+        result.setMenu(menu)
+        return result
 
     def explain(self, session: Session, text: str, offset: int, holder: str, options: Options) -> Explain | None:
         """Return what explains *text*, not yet run; None where the person does not agree to what it writes."""
@@ -83,6 +92,7 @@ class Explainer(QObject):
     def _switch(self, name: str, words: str) -> QAction:
         action = QAction(words, self._panel, checkable=True)
         action.setObjectName(f"action.{name}")
+        self._panel.actions_by_name[name] = action
         return action
 
 

@@ -106,7 +106,14 @@ class ResultTabs(QTabWidget):
         grid.setModel(model)
         self._shown.append(
             _Shown(
-                view=grid, sql=sql, name="Result", icon="table", grid=grid, model=model, rows=news.rows, index=news.index
+                view=grid,
+                sql=sql,
+                name="Result",
+                icon="table",
+                grid=grid,
+                model=model,
+                rows=news.rows,
+                index=news.index,
             )
         )
         at = self.addTab(grid, f"Result {number}")

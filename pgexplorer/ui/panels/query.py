@@ -20,6 +20,8 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from pgexplorer.db.errors import RefusedSql
+from pgexplorer.db.explain import Explain, Explained, Options, WouldWrite
+from pgexplorer.db.explain import News as ExplainNews
 from pgexplorer.db.formatting import Formatted, formatted
 from pgexplorer.db.parameters import Filled, Wanted, fill, wanted, with_types
 from pgexplorer.db.profile import Environment
@@ -36,6 +38,7 @@ from pgexplorer.ui import icons
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.ask import ask
 from pgexplorer.ui.confirm_dialog import confirm_on_production
+from pgexplorer.ui.explain import Explainer
 from pgexplorer.ui.export_dialog import export_query
 from pgexplorer.ui.panel import Panel, show_failure
 from pgexplorer.ui.parameter_dialog import ParameterDialog
@@ -73,7 +76,7 @@ class QueryPanel(Panel):
         self._server = server
         self._jobs = jobs
         self._job: Job | None = None
-        self._query: Query | None = None
+        self._query: Query | Explain | None = None
         self._stopping: Job | None = None
         self._began = 0.0
         self._started: Started | None = None  # the statement that ran last
@@ -88,7 +91,8 @@ class QueryPanel(Panel):
         self._first_error = ""
         self._values: dict[str, str | None] = {}  # of parameters, as they were given last
         self._filled: Filled | None = None  # the text of the run where parameters were filled in
-        self._last = ("", 0)  # the text of the last run, and where it began
+        # The text of the last run, where it began, and how it was explained where it was only that.
+        self._last: tuple[str, int, Options | None] = ("", 0, None)
         self.editor = SqlEditor(POSTGRESQL)
         self.editor.setPlaceholderText("Write SQL, then run it with Ctrl+Enter")
         self.editor.setObjectName("query.editor")
@@ -133,6 +137,22 @@ class QueryPanel(Panel):
                     tip="Run every statement",
                 ),
                 Action("query.cancel", "Cancel", self.cancel, "Ctrl+.", "stop", "Cancel what runs"),
+                Action(
+                    "query.explain",
+                    "Explain",
+                    self.explain,
+                    "F7",
+                    "explain",
+                    "Show the plan of the selection, or of the statement at the caret; nothing is run",
+                ),
+                Action(
+                    "query.explain_analyze",
+                    "Explain analyze",
+                    self.explain_analyze,
+                    "Shift+F7",
+                    "explain",
+                    "Run the statement, measure its plan, and roll it back; asks before something is written",
+                ),
                 Action("query.open", "Open file…", self.document.open, "Ctrl+O", "folder-open"),
                 Action("query.save", "Save", self.document.save, "Ctrl+S", "save", "Save the text to its file"),
                 Action("query.save_as", "Save as…", self.document.save_as, "Ctrl+Shift+S"),
@@ -145,6 +165,8 @@ class QueryPanel(Panel):
             ]
         )
         self._go_on = self._switch("query.go_on", "Go on after an error")
+        self._explainer = Explainer(self, server, jobs, self._explain_again)
+        self._explainer.told.connect(self._tell)
         self._commands = add_commands(self, self.editor)
         self.action("query.cancel").setEnabled(False)
         self.limit = QSpinBox(minimum=1, maximum=ROW_LIMIT, value=ROW_LIMIT, suffix=" rows")
@@ -175,6 +197,7 @@ class QueryPanel(Panel):
         bar.addWidget(button(self.action("query.run_all"), "query.run_all"))
         bar.addWidget(button(self.action("query.cancel"), "query.cancel"))
         bar.addWidget(button(self.action("query.export"), "query.export", style="icon_only", text=""))
+        bar.addWidget(self._explainer.button())
         bar.addWidget(self.session_bar.begin_button)
         bar.addWidget(self.limit)
         self._log_button = button(self.action("query.log"), "query.log_button", style="quiet", text="")
@@ -236,38 +259,50 @@ class QueryPanel(Panel):
         """Run the whole text."""
         self._run(self.editor.toPlainText(), 0)
 
-    def _run(self, text: str, offset: int) -> None:
+    def explain(self) -> None:
+        """Show the plan of the selection, or of the statement at the caret. Nothing is run."""
+        self._run(*self._to_run(), self._explainer.options(analyze=False))
+
+    def explain_analyze(self) -> None:
+        """Run the selection, or the statement at the caret, to measure its plan, and roll it back."""
+        self._run(*self._to_run(), self._explainer.options(analyze=True))
+
+    def _explain_again(self, options: Options) -> None:
+        text, offset, _ = self._last
+        self._run(text, offset, options)
+
+    def _run(self, text: str, offset: int, explained: Options | None = None) -> None:
         if self._job is not None:
             return
         self.editor.clear_error()
         self._clear_message()
         self._filled = None
-        self._last = text, offset
-
+        self._last = text, offset, explained
         if self._server.in_use is not None and (values := wanted(text)):
-            self._ask_values(text, offset, values)
+            self._ask_values(text, offset, values, explained)
         else:
-            self._guarded(text, offset)
+            self._guarded(text, offset, explained)
 
-    def _guarded(self, text: str, offset: int) -> None:
-        """Run *text*; on production what does more than read is asked about first."""
+    def _guarded(self, text: str, offset: int, explained: Options | None) -> None:
+        """Run *text*, or explain it; on production what does more than read is asked about first."""
         asked_for = self._last
 
         def go() -> None:
             if self._job is None:
-                self._start(text, offset, self.limit.value())
+                self._start(text, offset, self.limit.value(), explained)
                 self._last = asked_for
 
         def judged(found: list[Risk]) -> None:
             confirm_on_production(self, self._server, [each.words for each in found], go)
 
         in_use = self._server.in_use
-        if in_use is not None and in_use.profile.environment is Environment.PRODUCTION:
+        only_estimates = explained is not None and not explained.analyze
+        if in_use is not None and in_use.profile.environment is Environment.PRODUCTION and not only_estimates:
             self._jobs.call(lambda: risks(text), name="look at a text", done=judged)
         else:
             go()
 
-    def _ask_values(self, text: str, offset: int, values: list[Wanted]) -> None:
+    def _ask_values(self, text: str, offset: int, values: list[Wanted], explained: Options | None) -> None:
         """Ask the server for the types of the parameters, then the person for their values, then run."""
         session = self._its_session()
         assert session is not None
@@ -281,7 +316,7 @@ class QueryPanel(Panel):
                     self._values |= dialog.values()
                     types = {each.name: each.type_name for each in found}
                     self._filled = fill(text, self._values, types)
-                    self._guarded(self._filled.text, offset)
+                    self._guarded(self._filled.text, offset, explained)
 
             dialog.finished.connect(done)
             dialog.open()
@@ -314,11 +349,16 @@ class QueryPanel(Panel):
 
         self._jobs.call(lambda: formatted(text[start:end]), name="lay out a text", done=done)
 
-    def _start(self, text: str, offset: int, row_limit: int) -> None:
-        self._last = text, offset
+    def _start(self, text: str, offset: int, row_limit: int, explained: Options | None = None) -> None:
+        self._last = text, offset, explained
         session = self._its_session()
         if session is None:
             self._tell("info", "Not connected", "", "Connect first; the text is kept.")
+            return
+        if explained is not None:
+            self._offset = offset
+            if (explain := self._explainer.explain(session, text, offset, self.name, explained)) is not None:
+                self._begin(explain)
             return
         query = self._query = self._server.query(
             text, self.name, row_limit=row_limit, offset=offset, session=session, go_on=self._go_on.isChecked()
@@ -336,7 +376,7 @@ class QueryPanel(Panel):
         self._clear_message()
         self._begin(self._server.query(text, self.name, session=session))
 
-    def _begin(self, query: Query) -> None:
+    def _begin(self, query: Query | Explain) -> None:
         self._query = query
         self._sent.clear()
         self._errors = 0
@@ -527,7 +567,7 @@ class QueryPanel(Panel):
         self.actions_by_name[name] = action
         return action
 
-    def _hear(self, news: News) -> None:
+    def _hear(self, news: News | ExplainNews) -> None:
         match news:
             case Started():
                 self._started = self._sent[news.index] = news
@@ -535,6 +575,14 @@ class QueryPanel(Panel):
                 self._say_state(f"Running {count}on backend {news.pid}…")
             case Result():
                 self._show_rows(news)
+            case Explained():
+                self._show_plan(news)
+                self._outcome = self.status
+            case WouldWrite():
+                self._log_end(news.index, "", -1, time.perf_counter() - self._began, news.words)
+                self._say("nothing was changed")
+                self._outcome = self.status
+                self._explainer.refused(news, self._last[2] or Options())
             case Done():
                 self._show_done(news)
                 self._outcome = self.status
@@ -564,6 +612,13 @@ class QueryPanel(Panel):
             self._below.setCurrentWidget(self.results)
         else:
             self._tell("warning", "Further results are not shown: there are too many tabs.", "All statements ran.")
+
+    def _show_plan(self, news: Explained) -> None:
+        took = time.perf_counter() - self._began
+        self.results.show_plan(self._explainer.shown(news), news.plan.sql)
+        self._below.setCurrentWidget(self.results)
+        self._log_end(news.index, "EXPLAIN", -1, took)
+        self._say(f"plan · {_ms(took)}")
 
     def _tell_copied(self, cells: int) -> None:
         self._say(f"copied {cells:,} cell{'' if cells == 1 else 's'}")
@@ -690,7 +745,7 @@ class QueryPanel(Panel):
         self._start(statement.text, self._offset + statement.start, limit)
 
     def _set_running(self, running: bool) -> None:
-        for name in ("query.run", "query.run_all"):
+        for name in ("query.run", "query.run_all", "query.explain", "query.explain_analyze"):
             self.action(name).setEnabled(not running)
         self.action("query.cancel").setEnabled(running)
         self.session_bar.show_pin(self.pin, running=running)
