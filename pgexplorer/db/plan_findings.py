@@ -52,7 +52,7 @@ def _costliest(plan: Plan) -> Iterator[Finding]:
         if place and node.share < _COSTLY:
             return
         share = percent(node.share)
-        title = f"{'Costliest' if not place else 'Costly'}: {node.name}, {share}"
+        title = f"{'Costliest' if not place else 'Costly'}, {share}: {node.name}"
         if plan.is_timed and node.actual is not None:
             own, loops = duration((node.actual.self_ms or 0.0) / 1000), node.actual.loops
             detail = f"{own} of {duration((plan.total_ms or 0.0) / 1000)} are its own, without what lies below it"
@@ -76,8 +76,9 @@ def _misestimates(plan: Plan) -> Iterator[Finding]:
         assert node.actual is not None
         more = node.actual.rows > node.rows
         word = "Worst misestimate" if not place else "Misestimate"
-        title = f"{word}: {node.name}, {times:,.0f} times {'more' if more else 'fewer'} rows"
+        title = f"{word}, {'×' if more else '÷'}{times:,.0f}: {node.name}"
         detail = f"{rows_in_words(node.rows)} expected, {rows_in_words(node.actual.rows)} came"
+        detail += f", {times:,.0f} times {'more' if more else 'fewer'}"
         detail += f" on average of {node.actual.loops:,} loops." if node.actual.loops > 1 else "."
         if node.relation:
             detail += (

@@ -17,17 +17,26 @@ _ROOT = QModelIndex()
 SHARE_ROLE = Qt.ItemDataRole.UserRole + 1  # a float from 0 to 1
 ICON_ROLE = Qt.ItemDataRole.UserRole + 2  # the name of the icon of what stands out; None
 MUTED_ROLE = Qt.ItemDataRole.UserRole + 3
-NODE, SHARE, SELF, TOTAL, ROWS, LOOPS, BUFFERS, COST = range(8)
-_NAMES = ("node", "share", "own time", "total time", "rows", "loops", "buffers", "cost")
+NODE, SHARE, ROWS, SELF, TOTAL, LOOPS, BUFFERS, COST = range(8)
+_NAMES = ("node", "share", "rows", "own time", "total time", "loops", "buffers", "cost")
 _TIPS = (
     "What the node does, and on what",
     "Its own part of the whole, without what lies below it",
+    "Rows expected → rows that came, on average of a loop; × more, ÷ fewer",
     "Without what lies below it, on the clock; workers side by side count once",
     "With all that lies below it",
-    "Rows expected → rows that came, on average of a loop; × more, ÷ fewer",
     "How often it ran, over all processes",
     "Found in the server's memory + asked from the system, with all that lies below it",
     "The planner's estimate: for the first row .. for all rows",
+)
+_ICONS = (  # by what the node's kind has in it
+    ("Index", "index"),
+    ("Scan", "table"),
+    ("Sort", "sort-down"),
+    ("Aggregate", "function"),
+    ("Join", "link"),
+    ("Loop", "link"),
+    ("ModifyTable", "edit"),
 )
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -82,7 +91,11 @@ class _Cells:
     def _icon(self, node: Node) -> str:
         if node.index == self._costly:
             return "hourglass"
-        return "warning" if wrong_by(node) is not None else "minus" if node.is_never else "explain"
+        if wrong_by(node) is not None:
+            return "warning"
+        if node.is_never:
+            return "minus"
+        return next((icon for part, icon in _ICONS if part in node.kind), "explain")
 
     def _said(self, node: Node, column: int, role: int) -> str | None:
         if column == NODE:
@@ -255,9 +268,9 @@ def _ms(value: float | None) -> str:
 _TEXTS: tuple[Callable[[Plan, Node], str], ...] = (
     lambda _, node: node.name,
     lambda _, node: percent(node.share),
+    _rows,
     lambda _, node: _ms(node.actual.self_ms) if node.actual is not None else "",
     lambda _, node: _ms(node.actual.total_ms) if node.actual is not None else "",
-    _rows,
     lambda _, node: f"{node.actual.loops:,}" if node.actual is not None else "",
     _buffers,
     lambda _, node: f"{node.startup_cost:,.0f} .. {node.total_cost:,.0f}",
@@ -265,9 +278,9 @@ _TEXTS: tuple[Callable[[Plan, Node], str], ...] = (
 _KEYS: tuple[Callable[[Node], Any], ...] = (
     lambda node: node.name.casefold(),
     lambda node: node.share,
+    lambda node: max(node.factor, 1 / node.factor) if node.factor is not None else (None if node.actual else node.rows),
     lambda node: node.actual.self_ms if node.actual is not None else None,
     lambda node: node.actual.total_ms if node.actual is not None else None,
-    lambda node: max(node.factor, 1 / node.factor) if node.factor is not None else (None if node.actual else node.rows),
     lambda node: node.actual.loops if node.actual is not None else None,
     lambda node: node.buffers.hit + node.buffers.read + node.buffers.temp_read + node.buffers.temp_written,
     lambda node: node.total_cost,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QAction
@@ -32,7 +31,7 @@ class Explainer(QObject):
         self._server = server
         self._jobs = jobs
         self._again = again
-        self._refused = ""  # what the server said to a function that would have written
+        self._refused: tuple[str, Options] | None = None  # what the server said to a function that would have written
         self._verbose = self._switch("query.explain_verbose", "With what each node puts out (VERBOSE)")
         self._untimed = self._switch("query.explain_untimed", "Analyze without timing each node")
 
@@ -57,7 +56,7 @@ class Explainer(QObject):
 
     def explain(self, session: Session, text: str, offset: int, holder: str, options: Options) -> Explain | None:
         """Return what explains *text*, not yet run; None where the person does not agree to what it writes."""
-        self._refused = ""
+        self._refused = None
         if options.analyze and not options.may_write and (words := _writes(text)):
             is_open = session.pin is not None and session.pin.is_open
             undone = "It is undone up to here; the open transaction goes on." if is_open else ""
@@ -74,14 +73,19 @@ class Explainer(QObject):
         return view
 
     def refused(self, news: WouldWrite, options: Options) -> None:
-        """Ask, when the run has ended, whether a function may write."""
-        self._refused = news.words
-        QTimer.singleShot(0, self, partial(self._ask_again, options))
+        """Take notice that a function would have written, which is asked about when the run has ended."""
+        self._refused = news.words, options
 
-    def _ask_again(self, options: Options) -> None:
-        words, self._refused = self._refused, ""
-        if not words:
+    def ended(self) -> None:
+        """Take notice that a run has ended, and its connection is back."""
+        if self._refused is not None:
+            QTimer.singleShot(0, self, self._ask_again)
+
+    def _ask_again(self) -> None:
+        refused, self._refused = self._refused, None
+        if refused is None:
             return
+        words, options = refused
         question = (
             f"A function of the statement writes: the server refused it in the read-only transaction in which it was "
             f"analyzed (“{plain.one_line(words)}”). Nothing was changed.\n\n{STAYS}"

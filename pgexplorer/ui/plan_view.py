@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from typing_extensions import override
 
 from pgexplorer import sql_file
 from pgexplorer.db.plan import Node, Plan
@@ -38,12 +39,14 @@ from pgexplorer.ui.widgets.name_delegate import NameDelegate
 from pgexplorer.ui.widgets.share_delegate import ShareDelegate
 from pgexplorer.units import duration
 
-_TREE, _TABLE, _TEXT, _JSON = range(4)
-_PAGES = ("Tree", "Table", "Text", "JSON")
+_TREE, _TABLE, _ASIDE, _TEXT, _JSON = range(5)
+_PAGES = ("Tree", "Table", "Findings", "Text", "JSON")  # the findings stand beside the others where there is room
+_FITTED = 40  # rows to which the columns are fitted
+_NARROW = 640  # pixels, at the usual text size, below which there is none
 _KINDS = "JSON (*.json);;Text (*.txt)"
 _ICONS = {Weight.COSTLY: "hourglass", Weight.WARNING: "warning", Weight.HINT: "info"}
 _DETAIL_ROLE, _ICON_ROLE = Qt.ItemDataRole.UserRole + 1, Qt.ItemDataRole.UserRole + 2
-_MOST_LETTERS = 320  # pixels of the node column at first, at most
+_NODE, _NODE_NARROW = 320, 240  # pixels of the node column at first, at most
 _CALM = {"Parallel Aware": "no", "Async Capable": "no", "Disabled": "no"}  # said only where they are not so
 
 
@@ -57,6 +60,7 @@ class PlanView(QWidget):
         self.plan = plan
         self._jobs = jobs
         self._node = -1
+        self._node_width = 0  # pixels that the node column would take
         self.findings_found = findings(plan)
         self.setObjectName("plan")
         self.setAccessibleName("Plan")
@@ -64,9 +68,7 @@ class PlanView(QWidget):
         self.findings = self._made_findings()
         self.detail = _reading("plan.detail", "All that is known of the node")
         self.text = _reading("plan.text", "The plan as text")
-        self.text.setPlainText(plan.text)
         self.json = _reading("plan.json", "The plan as JSON")
-        self.json.setPlainText(plan.json)
         self._lay_out()
         for view in (self.tree, self.table):
             view.selectionModel().currentChanged.connect(self._follow)
@@ -170,10 +172,11 @@ class PlanView(QWidget):
     def _fit(self, view: QTreeView | QTableView, header: QHeaderView) -> None:
         """Make the columns as wide as what is in sight of them; the node's no wider than half a window."""
         header.setMinimumSectionSize(theme.scaled(40))
+        header.setResizeContentsPrecision(_FITTED)
         for column in range(self._tree_model.columnCount()):
             view.resizeColumnToContents(column)
-        widest = theme.scaled(_MOST_LETTERS)
-        header.resizeSection(plan_model.NODE, min(header.sectionSize(plan_model.NODE) + theme.scaled(8), widest))
+        self._node_width = max(self._node_width, header.sectionSize(plan_model.NODE) + theme.scaled(8))
+        header.resizeSection(plan_model.NODE, min(self._node_width, theme.scaled(_NODE)))
 
     def _made_findings(self) -> QListWidget:
         found = QListWidget()
@@ -197,50 +200,86 @@ class PlanView(QWidget):
         self.pages.setDrawBase(False)
         for word in _PAGES:
             self.pages.addTab(word)
-        summary = ElidedLabel(_summary(self.plan))
-        summary.setObjectName("plan.summary")
-        summary.setProperty("muted", True)
-        copy = _button("plan.copy", "copy", "Copy the plan", "Copy the plan as text, or as JSON where that is in sight")
+        self._summary = ElidedLabel(_summary(self.plan))
+        self._summary.setObjectName("plan.summary")
+        self._summary.setProperty("muted", True)
+        self._copy = copy = _button(
+            "plan.copy", "copy", "Copy the plan", "Copy the plan as text, or as JSON where that is in sight"
+        )
         copy.clicked.connect(self.copy)
-        save = _button("plan.save", "save", "Save the plan…", "Write the plan to a file, as JSON or text")
+        self._save = save = _button("plan.save", "save", "Save the plan…", "Write the plan to a file, as JSON or text")
         save.clicked.connect(self.save)
-        top = QHBoxLayout()
+        self._top = top = QHBoxLayout()
         top.setContentsMargins(theme.scaled(6), 0, theme.scaled(8), 0)
         top.setSpacing(theme.scaled(8))
         top.addWidget(self.pages)
-        top.addWidget(summary, 1)
+        top.addWidget(self._summary, 1)
         top.addWidget(copy)
         top.addWidget(save)
         self._views = QStackedWidget()
         self._views.addWidget(self.tree)
         self._views.addWidget(self.table)
-        side = QSplitter(Qt.Orientation.Vertical)
+        self._side = side = QSplitter(Qt.Orientation.Vertical)
         side.setChildrenCollapsible(False)
         side.addWidget(self.findings)
         side.addWidget(self.detail)
         side.setSizes([100, 100])
+        self._aside = QSplitter()  # where the side is in a narrow window
         self._both = QSplitter(Qt.Orientation.Horizontal)
         self._both.setChildrenCollapsible(False)
         self._both.addWidget(self._views)
         self._both.addWidget(side)
         self._both.setStretchFactor(0, 1)
-        self._both.setSizes([theme.scaled(620), theme.scaled(300)])
+        self._both.setSizes([theme.scaled(640), theme.scaled(280)])
         self._stack = QStackedWidget()
-        for page in (self._both, self.text, self.json):
+        for page in (self._both, self._aside, self.text, self.json):
             self._stack.addWidget(page)
+        self._below = QHBoxLayout()  # where the summary is in a narrow window
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(top)
+        column.addLayout(self._below)
         column.addWidget(self._stack, 1)
+        self.pages.setTabVisible(_ASIDE, False)
+        self._is_narrow = False
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        is_narrow = self.width() < theme.scaled(_NARROW)
+        if is_narrow == self._is_narrow:
+            return
+        self._is_narrow = is_narrow
+        if not is_narrow and self.pages.currentIndex() == _ASIDE:
+            self.pages.setCurrentIndex(_TREE)
+        self.pages.setTabVisible(_ASIDE, is_narrow)
+        row = self._below if is_narrow else self._top
+        for widget, stretch in ((self._summary, 1), (self._copy, 0), (self._save, 0)):
+            row.addWidget(widget, stretch)
+        if is_narrow:
+            self._aside.addWidget(self._side)
+        else:
+            self._both.addWidget(self._side)
+            self._both.setSizes([self.width() * 2 // 3, self.width() // 3])
+        edge = theme.scaled(10) if is_narrow else 0
+        self._below.setContentsMargins(edge, 0, edge, theme.scaled(4) if is_narrow else 0)
+        for header in (self.tree.header(), self.table.horizontalHeader()):
+            widest = theme.scaled(_NODE_NARROW if is_narrow else _NODE)
+            header.resizeSection(plan_model.NODE, min(self._node_width, widest))
 
     # -- what is chosen
 
     def _show_page(self, page: int) -> None:
-        self._views.setCurrentIndex(min(page, _TABLE))
-        self._stack.setCurrentIndex(max(0, page - _TABLE))
         if page <= _TABLE:
+            self._views.setCurrentIndex(page)
             self.select(self._node)
+        # A large text takes a moment to lay out: when it is first wanted.
+        if page == _TEXT and not self.text.toPlainText():
+            self.text.setPlainText(self.plan.text)
+        if page == _JSON and not self.json.toPlainText():
+            self.json.setPlainText(self.plan.json)
+        self._stack.setCurrentIndex(max(0, page - _TABLE))
 
     def _follow(self, index: QModelIndex, _: QModelIndex) -> None:
         model = index.model()

@@ -34,7 +34,7 @@ from pgexplorer.history import Entry
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.models.result_model import ResultModel
 from pgexplorer.server import Server
-from pgexplorer.ui import icons
+from pgexplorer.ui import icons, theme
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.ask import ask
 from pgexplorer.ui.confirm_dialog import confirm_on_production
@@ -174,6 +174,7 @@ class QueryPanel(Panel):
         self.limit.setAccessibleName("Row limit")
         self.limit.setToolTip("A result is read to its end, or to so many rows; what a limit cuts is always said.")
         self.limit.setGroupSeparatorShown(True)
+        self.limit.setMaximumWidth(theme.scaled(142))
         self.limit.setStepType(QSpinBox.StepType.AdaptiveDecimalStepType)
         self._doing = ""  # what is under way, in words
         self._outcome = ""  # what the statement that ended last came to
@@ -728,6 +729,7 @@ class QueryPanel(Panel):
         self._show_pin()
         if self._outcome:  # the clock may have ticked between the last news and this
             self._say(self._outcome)
+        self._explainer.ended()
 
     def _next_limit(self) -> int:
         """Return the rows for which the run may be sent again: one plain SELECT alone ever is. 0 where it may not."""

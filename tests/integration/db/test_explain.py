@@ -300,8 +300,8 @@ def test_that_a_misestimate_is_told_where_it_begins_with_its_figures(plan, table
         analyze=True,
     )
     worst = [each for each in findings(found) if "misestimate" in each.title.lower()]
-    assert worst[0].title == "Worst misestimate: Seq Scan on orders o, 67 times more rows"
-    assert "100 rows expected, 6,667 rows came." in worst[0].detail
+    assert worst[0].title == "Worst misestimate, ×67: Seq Scan on orders o"
+    assert "100 rows expected, 6,667 rows came, 67 times more." in worst[0].detail
     assert found.nodes[worst[0].node].kind == "Seq Scan"
     assert len(worst) == 1
 
