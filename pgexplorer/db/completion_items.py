@@ -145,7 +145,8 @@ class Offering:
         """Take *item* if it fits. The smaller *near*, the likelier it is meant."""
         fit = self.fit(item.text.casefold())
         key = (item.text, item.insert)
-        if fit < 0 or key in self._keys:
+        loose = fit == 2 and item.kind is Kind.KEYWORD  # `union` is not what `on` begins
+        if fit < 0 or loose or key in self._keys:
             return
         self._keys.add(key)
         self._put(fit, item, near)

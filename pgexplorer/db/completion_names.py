@@ -94,7 +94,7 @@ class Names:
         self._all([f"{rest if n else ''}{quoted(name)}" for n, name in enumerate(names)])
 
     def _all(self, names: Sequence[str]) -> None:
-        if len(names) < 2 or self.place.is_quoted:
+        if len(names) < 2 or self.place.is_quoted or self.place.typed:
             return
         insert = ", ".join(names)
         shown = insert if len(insert) <= _LONGEST_LIST else f"{insert[:_LONGEST_LIST].rpartition(',')[0]}, …"

@@ -80,6 +80,7 @@ class Completer(QObject):
         self._failures = 0
         self._editors: weakref.WeakSet[SqlEditor] = weakref.WeakSet()
         self._asked: weakref.WeakKeyDictionary[SqlEditor, Job] = weakref.WeakKeyDictionary()
+        self._cut: weakref.WeakSet[SqlEditor] = weakref.WeakSet()  # those that were offered a part of what fits
         self._offered: dict[Completion, str] = {}  # the keys of what was offered last
         self._uses = _restored(settings.preference(_USES))
         self._timer = QTimer(self, interval=_SOON, singleShot=True)
@@ -108,6 +109,7 @@ class Completer(QObject):
         self._editors.add(editor)
         editor.completion_wanted.connect(partial(self._wanted, weakref.ref(editor)))
         editor.completed.connect(self._taken)
+        editor.textChanged.connect(partial(self._typed_on, weakref.ref(editor)))
         if self._catalog is None:
             self.refresh()
 
@@ -202,7 +204,14 @@ class Completer(QObject):
             return  # typed on elsewhere meanwhile
         found = [(_completion(item), item.key) for item in offer.items]
         self._offered = dict(found)
+        (self._cut.discard if offer.is_whole else self._cut.add)(editor)
         editor.offer([each for each, _ in found], start)
+
+    def _typed_on(self, asking: "weakref.ref[SqlEditor]") -> None:
+        """Ask again where what is listed is only a part of what fits: more letters may fit others better."""
+        editor = asking()
+        if editor is not None and editor in self._cut and editor.popup.isVisible():
+            self._wanted(asking, editor.toPlainText(), editor.caret())
 
     def _taken(self, item: Completion) -> None:
         if key := self._offered.get(item, ""):

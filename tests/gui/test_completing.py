@@ -146,6 +146,24 @@ def test_that_an_answer_to_a_text_that_is_gone_is_dropped(connected, panel, shop
     assert not editor.popup.isVisible()
 
 
+def test_that_enter_ends_the_line_where_the_word_is_complete(connected, panel):
+    QTest.keyClicks(panel.editor, "select id from orders join buyers on")
+    connected.until(panel.editor.popup.isVisible)
+    assert panel.editor.popup.current().text == "on"
+    press(panel, Qt.Key.Key_Return)
+    assert panel.editor.toPlainText() == "select id from orders join buyers on\n"
+
+
+def test_that_more_letters_find_what_200_lines_had_no_room_for(connected, panel, shop, do):
+    do(f"do $$ begin for n in 1..400 loop execute format('create table {shop}.many_%s ()', n); end loop; end $$")
+    connected.window.completer.ran("CREATE TABLE")
+    connected.until(lambda: connected.window.completer.catalog.table((shop, "many_400")))
+    assert len(ask(connected, panel, f"select * from {shop}.man")) == 200
+    assert "many_399" not in panel.editor.popup.texts
+    QTest.keyClicks(panel.editor, "y_39")
+    connected.until(lambda: "many_399" in panel.editor.popup.texts)
+
+
 def test_that_without_a_server_keywords_are_offered(driver):
     panel = driver.window.new_query()
     driver.window.pages.setCurrentWidget(driver.window._split)

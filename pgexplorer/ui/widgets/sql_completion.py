@@ -230,6 +230,11 @@ class CompletionList(QFrame):
         self._moved = True
         self.view.setCurrentIndex(self._model.index(row))
 
+    def is_typed(self) -> bool:
+        """Whether what is chosen is what is typed already, and nobody chose it."""
+        item = self.current()
+        return item is not None and not self._moved and (item.insert or item.text) == self._painter.typed
+
     def page(self) -> int:
         """Return how many lines Page Up and Page Down go."""
         return _LINES - 1

@@ -505,6 +505,9 @@ class SqlEditor(QPlainTextEdit):
                 popup.step(_STEPS[Qt.Key(key)], around=True)
             case Qt.Key.Key_PageUp | Qt.Key.Key_PageDown:
                 popup.step(popup.page() * (-1 if key == Qt.Key.Key_PageUp else 1))
+            case Qt.Key.Key_Return | Qt.Key.Key_Enter if popup.is_typed():
+                popup.hide()
+                return False  # nothing is left to complete: the line ends
             case Qt.Key.Key_Return | Qt.Key.Key_Enter | Qt.Key.Key_Tab:
                 popup.accept()
             case Qt.Key.Key_Escape:
