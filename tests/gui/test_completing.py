@@ -147,11 +147,11 @@ def test_that_an_answer_to_a_text_that_is_gone_is_dropped(connected, panel, shop
 
 
 def test_that_enter_ends_the_line_where_the_word_is_complete(connected, panel):
-    QTest.keyClicks(panel.editor, "select id from orders join buyers on")
+    QTest.keyClicks(panel.editor, "select id from orders where id = 1 or")
     connected.until(panel.editor.popup.isVisible)
-    assert panel.editor.popup.current().text == "on"
+    assert panel.editor.popup.current().text == "or"
     press(panel, Qt.Key.Key_Return)
-    assert panel.editor.toPlainText() == "select id from orders join buyers on\n"
+    assert panel.editor.toPlainText() == "select id from orders where id = 1 or\n"
 
 
 def test_that_more_letters_find_what_200_lines_had_no_room_for(connected, panel, shop, do):
