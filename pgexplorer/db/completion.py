@@ -151,6 +151,9 @@ class _Queries(Definitions):
             return True
         if before == "values" or (before == "," and self._clause(outer) == "values"):
             self._insert_value(outer)
+        if before == "extract" and not self.before:
+            self.keywords(places.FIELDS)
+            return True
         if before in {"in", "(", "=", ""} and not self.before:
             self.keywords(places.QUERIES, near=10)
         if before == "in":
@@ -379,8 +382,13 @@ class _Queries(Definitions):
             return
         prev = self.prev
         if prev in _COMPARISONS or prev == "in":
-            self.labels(chain_before(self.before, len(self.before) - 1))
+            names = chain_before(self.before, len(self.before) - 1)
+            self.labels(names)
+            if prev == "=":
+                self.linked_columns(names)
             self.keywords(places.COMPARED, near=12)
+        if prev == "from" and self.key(-2) == "distinct":
+            self.labels(chain_before(self.before, len(self.before) - (4 if self.key(-3) == "not" else 3)))
         if clause in {"when", "then"} and verb == "merge" and not self._in_case(branch):
             self.keywords(places.AFTER[clause], near=0)
             if prev not in {"and", "or", "not"}:
@@ -392,8 +400,9 @@ class _Queries(Definitions):
         if clause == "for":
             self.keywords(places.AFTER["for"])
             return
-        if clause == "limit":
-            self.keywords(("ALL",))
+        if clause in {"limit", "offset", "fetch"} and prev == clause:
+            self.keywords(("ALL",) if clause == "limit" else ())
+            return
         if self._in_case(branch):
             self.keywords(places.IN_CASE, near=6)
         lists_all = (clause == "select" and prev in {"select", ",", "distinct", "all"}) or (

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pgexplorer.db import completion_keywords as places
-from pgexplorer.db.completion_names import Names
+from pgexplorer.db.completion_names import Names, column_item
 from pgexplorer.db.outline import Group, Word, chain, chain_before
+
+# What begins a line of CREATE TABLE that is no column.
+_BEGIN_NO_COLUMN = frozenset({"constraint", "primary", "foreign", "unique", "check", "like", "exclude"})
 
 
 class Definitions(Names):
@@ -102,6 +105,10 @@ class Definitions(Names):
             self.keywords(places.BEHIND[self.prev])
         elif first == "drop":
             self.keywords(("CASCADE", "RESTRICT"))
+        elif first == "comment" and "column" in before and self.place.qualifiers:
+            table = self.catalog.table(self.place.qualifiers)
+            for name, detail in table.columns if table is not None else ():
+                self.offering.add(column_item(name, detail), 0)
         elif first == "comment":
             self.keywords(("IS",))
         elif first == "create" and kind == "table" and isinstance(self.before[-1], Group):
@@ -131,7 +138,7 @@ class Definitions(Names):
     def _named(self, kind: str) -> None:
         match places.NAMED[kind]:
             case "function":
-                self.functions("faw")
+                self.functions("own")
             case "procedure":
                 self.functions("p")
             case "type":
@@ -222,6 +229,22 @@ class Definitions(Names):
             self.keywords(places.COLUMN_GOES_ON if is_table else ("DEFAULT",))
         return True
 
+    def _own_columns(self) -> bool:
+        """Offer the columns of the table that is being made or changed: PRIMARY KEY (, FOREIGN KEY (, CHECK (."""
+        whole = self.place.path[0].items
+        if len(self.place.path) == 3:  # CREATE TABLE: those that are written there
+            first = True
+            for item in self.place.path[1].items:
+                if first and item.name and item.key not in _BEGIN_NO_COLUMN:
+                    self.columns_of([(item.name, "")])
+                first = item.key == ","
+            return True
+        _, at = self._kind([item.key or ("name" if item.name else "") for item in whole])
+        names, _ = chain(whole, at)
+        table = self.catalog.table(names) if names else None
+        self.columns_of(table.columns if table is not None else [])
+        return table is not None
+
     def _named_columns(self) -> bool:
         """Offer the columns of the table before a group: CREATE INDEX … ON t (, REFERENCES t (, COPY t (."""
         if self.parent is None or len(self.place.path) > 3:
@@ -230,6 +253,8 @@ class Definitions(Names):
         outer = self.parent.items[:at]
         if (self.key(-1, outer) and self.key(-2, outer) == "using") or (len(outer) >= 2 and outer[-2].key == "using"):
             outer = outer[:-2]
+        if self.key(-1, outer) == "key" or self.key(-1, outer) in {"unique", "check"}:
+            return self._own_columns()
         names = chain_before(outer, len(outer))
         ahead = outer[-2 * len(names)] if names and len(outer) >= 2 * len(names) else None
         if ahead is None or ahead.key not in {"on", "references", "copy", "only"}:

@@ -200,13 +200,15 @@ def tables(catalog: Catalog, letters: str, schema: str = "") -> Stock:
 def functions(catalog: Catalog, letters: str, schema: str = "") -> Stock:
     """Return the functions of the kinds in *letters*, as `tables` does.
 
-    "set" stands for those that return rows, "trigger" for those of triggers.
+    "set" stands for those that return rows, "trigger" for those of triggers, "own" for those that are not the system's.
     """
 
     def make() -> Iterable[Kept]:
         for function in catalog.functions:
             if letters == "set":
                 fits = function.returns_set and function.kind == "f"
+            elif letters == "own":
+                fits = function.kind != "p" and function.schema not in SYSTEM
             elif letters == "trigger":
                 fits = function.result == "trigger"
             else:

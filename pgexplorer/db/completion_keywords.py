@@ -74,6 +74,7 @@ AFTER = {
     ),
     "row": _lines("RETURNING, WHERE"),
 }
+FIELDS = _lines("year, month, day, hour, minute, second, epoch, dow, isodow, doy, week, quarter, isoyear, timezone")
 OVER = _lines("PARTITION BY, ORDER BY, ROWS BETWEEN, RANGE BETWEEN, GROUPS BETWEEN")
 FRAME = _lines("UNBOUNDED PRECEDING, CURRENT ROW, UNBOUNDED FOLLOWING, PRECEDING, FOLLOWING, AND, ORDER BY, ASC, DESC")
 COLUMN_BEGINS = _lines("CONSTRAINT, PRIMARY KEY (, FOREIGN KEY (, UNIQUE (, CHECK (, LIKE, EXCLUDE USING")
@@ -118,6 +119,7 @@ BEHIND = {
     "delete": ("FROM",),
     "merge": ("INTO",),
     "is": _lines("NULL, NOT NULL, TRUE, FALSE, DISTINCT FROM, NOT DISTINCT FROM, UNKNOWN, NOT TRUE, NOT FALSE"),
+    "tablesample": _lines("BERNOULLI (, SYSTEM ("),
     "is not": _lines("NULL, DISTINCT FROM, TRUE, FALSE, UNKNOWN"),
     "nulls": _lines("FIRST, LAST"),
     "left": _lines("JOIN, OUTER JOIN, JOIN LATERAL"),

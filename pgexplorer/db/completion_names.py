@@ -121,7 +121,7 @@ class Names:
                 self.offering.add(column_item(name, kind), 0)
         if len(names) == 1 and names[0] in self.catalog.schemas and not found:
             self.functions("faw")
-            self.relations("rpvmf", sets=False)
+            self.relations("rpvmf")
 
     def columns_of(self, columns: Columns) -> None:
         """Offer the columns of one relation, never qualified."""
@@ -138,7 +138,7 @@ class Names:
                     detail = ".".join(source.names) if source.names else "subquery"
                     self.offering.add(Item(source.alias, Kind.ALIAS, detail, _insert(source.alias)), near + 2)
 
-    def relations(self, letters: str, *, sets: bool = True) -> None:
+    def relations(self, letters: str, *, sets: bool = False) -> None:
         """Offer relations of the kinds in *letters*, the schemas, and with *sets* the functions that return rows."""
         qualifiers = self.place.qualifiers
         if len(qualifiers) > 2:
@@ -147,7 +147,7 @@ class Names:
         self.offering.add_all(tables(self.catalog, letters, schema))
         if not qualifiers:
             self.names("schema", near=8)
-        if sets and set(letters) & set("v"):
+        if sets:
             self.offering.add_all(functions(self.catalog, "set", schema))
 
     def _joinable(self) -> None:
@@ -248,6 +248,28 @@ class Names:
         for name in found:
             far = 3 if name in SYSTEM or name.startswith("pg_") else 0
             self.offering.add(Item(name, kind, what, _insert(name)), near + far)
+
+    def linked_columns(self, names: tuple[str, ...]) -> None:
+        """Offer what a foreign key says that the column *names* equals, in another relation that is there."""
+        if not names or self.place.qualifiers or not self.outline.levels:
+            return
+        level = self.outline.levels[0]
+        for one in level.sources:
+            table = self._table(one, level)
+            if table is None or (names[:-1] and not _means(one, names[:-1])):
+                continue
+            for key in self.catalog.keys_of.get(table.oid, ()):
+                for mine, ours, other, theirs in (
+                    (key.table, key.columns, key.to, key.to_columns),
+                    (key.to, key.to_columns, key.table, key.columns),
+                ):
+                    if mine != table.oid or names[-1] not in ours:
+                        continue
+                    column = theirs[ours.index(names[-1])]
+                    for source in level.sources:
+                        found = self._table(source, level)
+                        if source is not one and not source.is_aside and found is not None and found.oid == other:
+                            self.offering.add(column_item(column, "foreign key", source.alias), -1)
 
     def labels(self, names: tuple[str, ...]) -> None:
         """Offer the labels of the enum whose column *names* mean."""

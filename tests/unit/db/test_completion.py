@@ -136,7 +136,11 @@ FIRST = {
     "select * from orders o cross join |": ["customers"],
     "select * from orders join order_lines using (|)": [],
     "select * from line_notes join order_lines using (|)": ["order_id", "line"],
+    "select * from orders o, customers c where o.customer_id = |": ["c.id"],
+    "select * from orders o join customers c on c.id = |": ["o.customer_id"],
     # enums
+    "select * from orders where status is distinct from |": LABELS,
+    "select * from orders where status is not distinct from |": LABELS,
     "select * from orders where status = |": LABELS,
     "select * from orders o where o.status <> |": LABELS,
     "select * from orders where status in (|": LABELS,
@@ -178,6 +182,12 @@ FIRST = {
     "copy orders (|": ORDERS,
     "create table t (id int references orders (|": ORDERS,
     "create trigger t before insert on orders execute function |": ["stamp"],
+    "create table t (a int, b int, primary key (|": ["a", "b"],
+    "alter table orders add foreign key (|) references customers": ORDERS,
+    "comment on column orders.|": ORDERS,
+    "drop function |": ["best_customers", "customer_name", "Odd Function"],
+    "select extract(|": ["year", "month"],
+    "select * from orders tablesample |": ["bernoulli", "system"],
     "call |": ["settle"],
     "grant select on orders to |": ["alice", "Bob"],
     "set role |": ["alice", "Bob"],
@@ -264,6 +274,9 @@ NEVER = {
     "select x.| from (select 1) x": ["?column?"],
     'select "|': ["SELECT", "NULL"],
     "delete from orders where | returning id": ["FROM"],
+    "select * from orders limit |": ["id", "count"],
+    "drop function |": ["count", "now"],
+    "create policy p on |": ["best_customers"],
 }
 
 
