@@ -15,7 +15,8 @@ from pgexplorer.db.completion_items import MOST, Item, Kind, warm
 from pgexplorer.db.completion_names import column_item
 from pgexplorer.db.completion_place import Place, find
 from pgexplorer.db.keywords import words
-from pgexplorer.db.outline import UNNAMED, Columns, Group, Level, Word, chain, chain_before
+from pgexplorer.db.outline import UNNAMED, Columns, Level
+from pgexplorer.db.outline_parts import Group, Word, chain, chain_before
 from pgexplorer.db.tokens import KEYWORD, NAME, NUMBER, PARAMETER, QUOTED, STRING
 
 

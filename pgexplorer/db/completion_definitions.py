@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pgexplorer.db import completion_keywords as places
 from pgexplorer.db.completion_names import Names, column_item
-from pgexplorer.db.outline import Group, Word, chain, chain_before
+from pgexplorer.db.outline_parts import Group, Word, chain, chain_before
 
 # What begins a line of CREATE TABLE that is no column.
 _BEGIN_NO_COLUMN = frozenset({"constraint", "primary", "foreign", "unique", "check", "like", "exclude"})

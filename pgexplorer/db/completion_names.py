@@ -8,7 +8,8 @@ from pgexplorer.db import completion_keywords as places
 from pgexplorer.db.catalog import SYSTEM, Catalog, Table, literal, quoted
 from pgexplorer.db.completion_items import Item, Kind, Offering, functions, tables, types
 from pgexplorer.db.completion_place import Place
-from pgexplorer.db.outline import CARET, Columns, Group, Level, Outline, Source, Word
+from pgexplorer.db.outline import Columns, Level, Outline, Source
+from pgexplorer.db.outline_parts import CARET, Group, Word
 
 _LONGEST_LIST = 44  # characters of `* (…)`
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pgexplorer.db.keywords import RESERVED, words
-from pgexplorer.db.outline import Group, Word, grouped
+from pgexplorer.db.outline_parts import Group, Word, grouped
 from pgexplorer.db.statements import Statement, statements
 from pgexplorer.db.tokens import COMMENT, KEYWORD, NAME, NUMBER, PARAMETER, PUNCTUATION, QUOTED, STRING, Token, lex
 

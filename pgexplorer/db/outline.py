@@ -6,137 +6,44 @@ missing or left over is passed over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from pgexplorer.db.catalog import Catalog
-from pgexplorer.db.keywords import COLUMN_NAME, RESERVED, TYPE_OR_FUNCTION, words
-from pgexplorer.db.tokens import COMMENT, KEYWORD, NAME, NUMBER, PARAMETER, PUNCTUATION, QUOTED, STRING, Token
+from pgexplorer.db.keywords import words
+from pgexplorer.db.outline_parts import (
+    CARET,
+    DEEPEST,
+    NO_ALIAS,
+    VERBS,
+    Group,
+    Item,
+    Word,
+    branch,
+    branches,
+    chain,
+    holds,
+    holds_caret,
+    is_alias,
+    is_is,
+    pieces,
+    place_of,
+    select_list,
+    verb,
+)
+from pgexplorer.db.tokens import QUOTED
 
-CARET = "caret"
 Columns = list[tuple[str, str]]  # each its name and its type, "" where that is not known
-
 UNNAMED = "?column?"  # what the server calls a column that has no name
 
-_DEEPEST = 60  # parentheses within parentheses, and queries that are looked through for their columns
-_SET_OPERATIONS = words("union intersect except")
 _JOINS = words("join left right full inner outer cross natural lateral only")
 _ENDS_FROM = words(
     """
     where group having window order limit offset fetch for union intersect except set returning when select values
-    on_conflict do
+    do
     """
 )
-_VERBS = words("select values table insert update delete merge")
-_NO_ALIAS = RESERVED | TYPE_OR_FUNCTION | words("set when values")
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A token: what it is and what it says."""
-
-    kind: str
-    text: str
-
-    @property
-    def has_caret(self) -> bool:
-        """Whether it is the caret."""
-        return self.kind == CARET
-
-    @property
-    def key(self) -> str:
-        """The keyword in small letters, or the operator; "" for what is neither."""
-        return "" if self.kind in {NAME, QUOTED, STRING, NUMBER, PARAMETER, CARET} else self.text.lower()
-
-    @property
-    def name(self) -> str:
-        """The identifier as the server would read it; "" for what is none."""
-        if self.kind == QUOTED:
-            return self.text[self.text.index('"') + 1 :].removesuffix('"').replace('""', '"')
-        return folded(self.text) if self.kind in {NAME, KEYWORD} else ""
-
-
-@dataclass(eq=False, slots=True)
-class Group:
-    """What stands between two parentheses, or brackets; or the whole statement."""
-
-    opener: str = ""
-    items: list[Item] = field(default_factory=list["Item"])
-    has_caret: bool = False
-
-    @property
-    def key(self) -> str:
-        """No keyword: so that a group can be asked as a word is."""
-        return ""
-
-    @property
-    def name(self) -> str:
-        """No name."""
-        return ""
-
-    @property
-    def kind(self) -> str:
-        """No token."""
-        return "group"
-
-    @property
-    def is_query(self) -> bool:
-        """Whether it begins as a query does."""
-        first = self.items[0] if self.items else None
-        if isinstance(first, Group):
-            return first.is_query
-        return first is not None and first.key in _VERBS | {"with"}
-
-
-Item = Word | Group
-
-
-def folded(text: str) -> str:
-    """Return a bare identifier as the server reads it: only A to Z become small."""
-    return text.lower() if text.isascii() else "".join(each.lower() if each.isascii() else each for each in text)
-
-
-def grouped(before: Iterable[tuple[str, Token]], after: Iterable[tuple[str, Token]]) -> list[Group]:
-    """Return the groups around the caret, the whole first. Each token comes with the text that it is cut from."""
-    whole = Group()
-    path = [whole]
-    too_deep = 0
-
-    def put(tokens: Iterable[tuple[str, Token]]) -> None:
-        nonlocal too_deep
-        for text, (kind, start, end) in tokens:
-            if kind == COMMENT:
-                continue
-            said = text[start:end]
-            if kind == PUNCTUATION and said in "([":
-                if len(path) > _DEEPEST:
-                    too_deep += 1
-                    continue
-                group = Group(said)
-                path[-1].items.append(group)
-                path.append(group)
-            elif kind == PUNCTUATION and said in ")]":
-                if too_deep:
-                    too_deep -= 1
-                elif len(path) > 1:
-                    path.pop()
-            else:
-                items = path[-1].items
-                # A keyword just behind a dot is a name; behind a space, the name that the dot wants is yet to come.
-                is_name = kind == KEYWORD and start > 0 and text[start - 1] == "."
-                items.append(Word(NAME if is_name else kind, said))
-
-    put(before)
-    around = list(path)
-    for group in around:
-        group.has_caret = True
-    path[-1].items.append(Word(CARET, ""))
-    put(after)
-    return around
-
-
-# -- relations
 
 
 @dataclass(eq=False, slots=True)
@@ -213,11 +120,11 @@ class Outline:
         in_join = False
         for number, group in enumerate(path):
             inner = path[number + 1] if number + 1 < len(path) else None
-            is_query = number == 0 or group.is_query or _holds(group.items, "select")
+            is_query = number == 0 or group.is_query or holds(group.items, "select")
             if not is_query and not in_join:
                 continue
             scope = self._with(group, scope, inner)
-            items = _branch(group.items)
+            items = branch(group.items)
             sources = self._list(items) if in_join else self.sources(items)
             level = Level(group, items, sources, scope, in_join)
             in_join = False
@@ -241,44 +148,44 @@ class Outline:
             return self._insert(items)
         if first in {"update", "merge", "delete"}:
             wanted = {"update": "update", "merge": "into", "delete": "from"}[first]
-            at = _place(items, wanted)
+            at = place_of(items, wanted)
             if at >= 0:
                 at = self._source(items, at + 1, found, is_target=True)
-                more = _place(items, "from" if first == "update" else "using", at)
+                more = place_of(items, "from" if first == "update" else "using", at)
                 if more >= 0:
                     self._from(items, more + 1, found)
-            if (returned := _place(items, "returning")) >= 0 and found and _holds_caret(items[returned:]):
+            if (returned := place_of(items, "returning")) >= 0 and found and holds_caret(items[returned:]):
                 found += [_aside(found[0], "old"), _aside(found[0], "new")]
             return found
         if first == "table":
-            self._source(items, _place(items, "table") + 1, found)
+            self._source(items, place_of(items, "table") + 1, found)
             return found
         if first not in {"select", ""}:
             return found
         for at, item in enumerate(items):
-            if item.key == "from" and not (at and items[at - 1].key == "distinct" and _is_is(items, at - 2)):
+            if item.key == "from" and not (at and items[at - 1].key == "distinct" and is_is(items, at - 2)):
                 self._from(items, at + 1, found)
                 break
         return found
 
     def _insert(self, items: Sequence[Item]) -> list[Source]:
         found: list[Source] = []
-        at = _place(items, "into")
+        at = place_of(items, "into")
         if at < 0:
             return found
         at = self._source(items, at + 1, found, is_target=True)
         query = next((n for n in range(at, len(items)) if items[n].key in {"select", "table", "with"}), len(items))
         end = next((n for n in range(at, len(items)) if items[n].key == "returning"), len(items))
         end = next((n for n in range(at, end) if items[n].key == "conflict"), end)
-        if query < end and _holds_caret(items[query:end]):
+        if query < end and holds_caret(items[query:end]):
             inner: list[Source] = []
-            part = _branch(items[query:end])
-            if (start := _place(part, "from")) >= 0:
+            part = branch(items[query:end])
+            if (start := place_of(part, "from")) >= 0:
                 self._from(part, start + 1, inner)
             return inner
-        if found and _holds(items, "conflict"):
+        if found and holds(items, "conflict"):
             found.append(_aside(found[0], "excluded"))
-        if found and _holds(items, "returning"):
+        if found and holds(items, "returning"):
             found += [_aside(found[0], "old"), _aside(found[0], "new")]
         return found
 
@@ -364,13 +271,13 @@ class Outline:
             at += 1
         if at < len(items) and isinstance(items[at], Word):
             word = items[at]
-            if word.kind == QUOTED or (word.name and (said or word.key not in _NO_ALIAS)):
+            if word.kind == QUOTED or (word.name and (said or word.key not in NO_ALIAS)):
                 source.alias = word.name
                 at += 1
         if not has_list:
             return at
         if at < len(items) and isinstance(group := items[at], Group) and (source.alias or said) and group.opener == "(":
-            parts = _pieces(group.items)
+            parts = pieces(group.items)
             source.renamed = tuple(part[0].name for part in parts if part)
             source.types = tuple(" ".join(w.text for w in part[1:] if isinstance(w, Word)) for part in parts if part)
             at += 1
@@ -378,7 +285,7 @@ class Outline:
 
     def joined(self, level: Level) -> list[Source]:
         """Return the relations up to the one that is being joined at the caret."""
-        at = next(n for n, item in enumerate(level.items) if _holds_caret([item]))
+        at = next(n for n, item in enumerate(level.items) if holds_caret([item]))
         before = level.items[:at]
         return level.sources[: len(self._list(before) if level.is_join else self.sources(before))]
 
@@ -402,7 +309,7 @@ class Outline:
             at += 1
             renamed: tuple[str, ...] = ()
             if at < len(items) and isinstance(group := items[at], Group):
-                renamed = tuple(part[0].name for part in _pieces(group.items) if part)
+                renamed = tuple(part[0].name for part in pieces(group.items) if part)
                 at += 1
             if at >= len(items) or items[at].key != "as":
                 return
@@ -421,7 +328,7 @@ class Outline:
                 return
             scope.ctes[name] = cte
             at += 1
-            while at < len(items) and items[at].key not in {",", *_VERBS}:
+            while at < len(items) and items[at].key not in {",", *VERBS}:
                 at += 1  # SEARCH and CYCLE
             if at >= len(items) or items[at].key != ",":
                 return
@@ -479,7 +386,7 @@ class Outline:
 
     def outputs(self, items: Sequence[Item], scope: Scope) -> Columns:
         """Return the columns of the rows that a query returns; of its first branch, as the server names them."""
-        if self._depth > _DEEPEST:
+        if self._depth > DEEPEST:
             return []
         self._depth += 1
         try:
@@ -494,14 +401,14 @@ class Outline:
                 self._ctes(items, at + 1, inner, None)
                 if inner.ctes:
                     break
-        items = next(_branches(items))
+        items = next(branches(items))
         first = verb(items)
         if not first and items and isinstance(items[0], Group):
             return self.outputs(items[0].items, inner)
-        at = _place(items, "select" if first == "select" else "returning")
+        at = place_of(items, "select" if first == "select" else "returning")
         if first == "values":
             row = next((each for each in items if isinstance(each, Group)), None)
-            count = len(_pieces(row.items)) if row is not None else 0
+            count = len(pieces(row.items)) if row is not None else 0
             return [(f"column{n}", "") for n in range(1, count + 1)]
         if at < 0 and first != "table":
             return []
@@ -509,7 +416,7 @@ class Outline:
         if first == "table":
             return [column for source in sources for column in self.columns(source, inner)]
         found: Columns = []
-        for piece in _pieces(_select_list(items, at + 1)):
+        for piece in pieces(select_list(items, at + 1)):
             found += self._piece(piece, sources, inner)
         return found
 
@@ -527,7 +434,7 @@ class Outline:
         kind = ""
         if names:
             kind = self._type_of(names, sources, scope) if end == len(piece) or piece[end].key == "as" else ""
-        if len(piece) > 1 and isinstance(last, Word) and last.name and _is_alias(piece):
+        if len(piece) > 1 and isinstance(last, Word) and last.name and is_alias(piece):
             bare = end == len(piece) - 1 and names
             return [(last.name, self._type_of(names, sources, scope) if bare else kind)]
         if names and end == len(piece):
@@ -551,130 +458,6 @@ class Outline:
         return ""
 
 
-# -- items
-
-
-def chain(items: Sequence[Item], at: int) -> tuple[tuple[str, ...], int]:
-    """Return the names joined by dots from *at* on, and where they end; a keyword that cannot be a name is none."""
-    names: list[str] = []
-    while at < len(items):
-        word = items[at]
-        if not isinstance(word, Word) or not word.name or (not names and word.kind == KEYWORD and word.key in _NO_NAME):
-            break
-        names.append(word.name)
-        at += 1
-        if at + 1 < len(items) and items[at].key == "." and items[at + 1].name:
-            at += 1
-        else:
-            break
-    return tuple(names), at
-
-
-_NO_NAME = RESERVED | words("values set") | (TYPE_OR_FUNCTION & words("left right full inner cross natural join"))
-
-
-def chain_before(items: Sequence[Item], end: int) -> tuple[str, ...]:
-    """Return the names joined by dots that end just before *end*."""
-    names: list[str] = []
-    while end > 0 and isinstance(word := items[end - 1], Word) and word.name:
-        if word.kind == KEYWORD and word.key in _NO_NAME:
-            break
-        names.insert(0, word.name)
-        end -= 1
-        if end > 1 and items[end - 1].key == ".":
-            end -= 1
-        else:
-            break
-    return tuple(names)
-
-
-def verb(items: Sequence[Item]) -> str:
-    """Return the first word that says what a query does; "" where there is none."""
-    for at, item in enumerate(items):
-        key = item.key
-        if key == "table" and at and items[at - 1].key not in {"", "as", "all"}:
-            continue  # CREATE TABLE … AS
-        if key in _VERBS:
-            return key
-    return ""
-
-
-def _place(items: Sequence[Item], key: str, start: int = 0) -> int:
-    return next((at for at in range(start, len(items)) if items[at].key == key), -1)
-
-
-def _holds(items: Sequence[Item], key: str) -> bool:
-    return any(item.key == key for item in items)
-
-
-def _holds_caret(items: Sequence[Item]) -> bool:
-    return any(item.has_caret for item in items)
-
-
-def _branches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    start = 0
-    for at, item in enumerate(items):
-        if item.key in _SET_OPERATIONS:
-            yield items[start:at]
-            start = at + 1
-            if start < len(items) and items[start].key in {"all", "distinct"}:
-                start += 1
-    yield items[start:]
-
-
-def _branch(items: Sequence[Item]) -> Sequence[Item]:
-    """Return that part of *items* between set operations which holds the caret."""
-    if verb(items) == "insert":
-        return items
-    return next((part for part in _branches(items) if _holds_caret(part)), items)
-
-
-def _pieces(items: Sequence[Item]) -> list[Sequence[Item]]:
-    """Return *items* cut at their commas."""
-    pieces: list[Sequence[Item]] = []
-    start = 0
-    for at, item in enumerate(items):
-        if item.key == ",":
-            pieces.append(items[start:at])
-            start = at + 1
-    pieces.append(items[start:])
-    return pieces
-
-
-_ENDS_LIST = words("from into where group having window order limit offset fetch for union intersect except")
-
-
-def _select_list(items: Sequence[Item], start: int) -> Sequence[Item]:
-    if start < len(items) and items[start].key in {"all", "distinct"}:
-        start += 1
-        if start + 1 < len(items) and items[start].key == "on" and isinstance(items[start + 1], Group):
-            start += 2
-    end = start
-    while end < len(items):
-        key = items[end].key
-        if key in _ENDS_LIST and not (key == "from" and items[end - 1].key == "distinct"):
-            break
-        end += 1
-    return [item for item in items[start:end] if item.kind != CARET]
-
-
-def _is_is(items: Sequence[Item], at: int) -> bool:
-    """Whether IS, or IS NOT, ends at *at*: as in IS DISTINCT FROM."""
-    return at >= 0 and (items[at].key == "is" or (items[at].key == "not" and at > 0 and items[at - 1].key == "is"))
-
-
-def _is_alias(piece: Sequence[Item]) -> bool:
-    """Whether the last word of a term is the name that the term is given."""
-    last, before = piece[-1], piece[-2]
-    if before.key == "as":
-        return True
-    if last.kind == KEYWORD and last.key in _NO_ALIAS:
-        return False
-    if before.kind == KEYWORD:
-        return before.key in {"end", "null", "true", "false"} or before.key not in _NO_ALIAS
-    return isinstance(before, Group) or before.kind in {NAME, QUOTED, STRING, NUMBER, PARAMETER}
-
-
 def _aside(source: Source, alias: str) -> Source:
     return Source(alias, source.names, is_aside=True)
 
@@ -687,25 +470,9 @@ def _seen_within(level: Level, inner: Group) -> tuple[list[Source] | None, bool,
     at = next((n for n, item in enumerate(level.items) if item is inner), -1)
     before = level.items[at - 1].key if at > 0 else ""
     if at > 0 and (before in {"from", "join"} or before == ",") and not inner.is_query:
-        start = _place(level.items, "from")
+        start = place_of(level.items, "from")
         ended = next((n for n in range(start + 1, at) if level.items[n].key in _ENDS_FROM), at)
         if 0 <= start < at and ended == at:  # joins in parentheses
             return [], False, True
-    in_with = before in {"as", "materialized"} and not verb(level.items[:at]) and _holds(level.items[:at], "with")
+    in_with = before in {"as", "materialized"} and not verb(level.items[:at]) and holds(level.items[:at], "with")
     return None, not in_with, False
-
-
-__all__ = [
-    "CARET",
-    "COLUMN_NAME",
-    "UNNAMED",
-    "Columns",
-    "Cte",
-    "Group",
-    "Item",
-    "Level",
-    "Outline",
-    "Scope",
-    "Source",
-    "Word",
-]
