@@ -1,5 +1,6 @@
 """The list of what could come next, under the caret. The editor keeps the focus and hands on some keys."""
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from typing_extensions import override
 from pgexplorer.ui import icons, theme
 
 _LINES = 10  # in sight at once
+_MEASURED = 8  # of the items with the most letters, for the width of the list
 _ITEM = Qt.ItemDataRole.UserRole
 
 
@@ -261,9 +263,10 @@ class CompletionList(QFrame):
             self.setParent(window)
         metrics = QFontMetrics(theme.mono())
         small = QFontMetrics(theme.sans())
-        shown = found[:200]
+        # Measuring a text takes longer than laying the list out: only those of the most letters can be the widest.
+        likely = heapq.nlargest(_MEASURED, found, key=lambda each: len(each.text[:80]) + len(each.detail[:60]))
         widest = max(
-            metrics.horizontalAdvance(each.text[:80]) + small.horizontalAdvance(each.detail[:60]) for each in shown
+            metrics.horizontalAdvance(each.text[:80]) + small.horizontalAdvance(each.detail[:60]) for each in likely
         )
         width = max(theme.scaled(240), min(theme.scaled(560), widest + theme.scaled(80)))
         width = min(width, window.width() - 2 * theme.scaled(4))
