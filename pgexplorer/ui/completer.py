@@ -21,6 +21,8 @@ from pgexplorer.ui.widgets.sql_editor import Completion, SqlEditor
 
 _log = logging.getLogger(__name__)
 _SOON = 150  # milliseconds after DDL before the catalog is read again: a script of DDL is one reason, not hundreds
+_RESTS = 2_000  # the same where the pool has one connection alone: the next statement may want it at once
+_SPARED = 3  # failures for which the last free connection is left to somebody else
 _RETRY = (1_000, 3_000, 10_000, 30_000, 60_000)  # milliseconds after a failure, such as a pool without a free slot
 _OLD = 300.0  # seconds, after which others may well have changed something
 _MOST_USES = 500  # things whose uses are remembered
@@ -121,7 +123,7 @@ class Completer(QObject):
         """
         if status.startswith((*_DDL, *_ENDS)) or (status.startswith("SELECT") and _MAKES.search(sql) is not None):
             self._is_stale = True
-            self._timer.start(_SOON)
+            self._timer.start(self._soon())
 
     def keep_uses(self) -> None:
         """Remember what was taken how often."""
@@ -145,6 +147,7 @@ class Completer(QObject):
             return
         self._is_stale = False
         client, began = in_use.client, time.monotonic()
+        spares = client.pool.maxconn > 1 and self._failures < _SPARED
 
         def done(catalog: Catalog) -> None:
             if self._server.in_use is in_use:
@@ -156,7 +159,7 @@ class Completer(QObject):
             self._failures += 1
 
         self._reading = self._jobs.call(
-            lambda: _read(client), name="read the catalog", done=done, failed=failed, ended=self._ended
+            lambda: _read(client, spares), name="read the catalog", done=done, failed=failed, ended=self._ended
         )
 
     def _ended(self) -> None:
@@ -164,7 +167,11 @@ class Completer(QObject):
         if self._failures:
             self._timer.start(_RETRY[min(self._failures, len(_RETRY)) - 1])
         elif self._is_stale or (self._catalog is None and self._server.is_open):
-            self._timer.start(_SOON)
+            self._timer.start(self._soon())
+
+    def _soon(self) -> int:
+        in_use = self._server.in_use
+        return _RESTS if in_use is not None and in_use.pool.maxconn == 1 else _SOON
 
     def _opened(self) -> None:
         self._failures = 0
@@ -222,10 +229,13 @@ class _NoneFreeError(Exception):
     """All connections are out: the catalog can wait."""
 
 
-def _read(client: Client) -> Catalog:
-    """Return the catalog, over a slot that nobody wants at the moment. Raises _NoneFreeError where there is none."""
+def _read(client: Client, spares: bool) -> Catalog:
+    """Return the catalog, over a slot that nobody wants at the moment, and with *spares* not over the last one.
+
+    Raises _NoneFreeError where there is no such slot.
+    """
     pool = client.pool
-    if pool.waiters() or sum(slot.is_out for slot in pool.slots()) >= pool.maxconn:
+    if pool.waiters() or sum(slot.is_out for slot in pool.slots()) + spares >= pool.maxconn:
         raise _NoneFreeError("no connection is free")
     with client.lend("completion") as conn:
         catalog = read_catalog(conn)

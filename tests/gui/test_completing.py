@@ -1,5 +1,7 @@
 """Completion in the SQL panel, with a real server: what is typed, offered and taken, and what follows DDL."""
 
+import dataclasses
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -128,6 +130,29 @@ def test_that_a_full_pool_is_waited_for_without_a_word(connected, panel, shop, d
     for conn in out:
         pool.putconn(conn)
     connected.until(lambda: completer.catalog.table((shop, "meanwhile")))
+
+
+def test_that_the_last_free_connection_is_left_to_others_until_there_is_no_other_way(connected, panel, shop, do):
+    pool = connected.server.in_use.pool
+    out = [pool.getconn(holder="somebody") for _ in range(pool.maxconn - 1)]
+    do(f"create table {shop}.meanwhile (a int)")
+    completer = connected.window.completer
+    completer.ran("CREATE TABLE")
+    connected.until(lambda: completer._failures == 1)
+    completer._failures = 3  # as after some more tries
+    completer.refresh()
+    connected.until(lambda: completer.catalog.table((shop, "meanwhile")))
+    for conn in out:
+        pool.putconn(conn)
+
+
+def test_that_with_one_connection_alone_everything_is_known_too(driver, profile, shop, do):
+    driver.open(dataclasses.replace(profile, minconn=1, maxconn=1))
+    driver.window.new_query()
+    completer = driver.window.completer
+    driver.until(lambda: completer.catalog and completer.catalog.table((shop, "buyers")))
+    driver.query(f"create table {shop}.one_more ()")
+    driver.until(lambda: completer.catalog.table((shop, "one_more")))
 
 
 def test_that_nothing_is_read_as_long_as_no_tab_asks(connected):
