@@ -1,11 +1,12 @@
 """Completion for every SQL editor: the catalog of the server in use, read beside the work and asked beside it too."""
 
+import contextlib
 import json
 import logging
 import re
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -13,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from pgexplorer.db.catalog import Catalog, read_catalog
 from pgexplorer.db.client import Client
 from pgexplorer.db.completion import Item, Kind, Offer, complete, warm
+from pgexplorer.db.probe import Connection
 from pgexplorer.history import Entry
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.server import Server
@@ -21,8 +23,7 @@ from pgexplorer.ui.widgets.sql_editor import Completion, SqlEditor
 
 _log = logging.getLogger(__name__)
 _SOON = 150  # milliseconds after DDL before the catalog is read again: a script of DDL is one reason, not hundreds
-_RESTS = 2_000  # the same where the pool has one connection alone: the next statement may want it at once
-_SPARED = 3  # failures for which the last free connection is left to somebody else
+_SPARED = 3  # failures, up to which the last free connection is left to somebody else
 _RETRY = (1_000, 3_000, 10_000, 30_000, 60_000)  # milliseconds after a failure, such as a pool without a free slot
 _OLD = 300.0  # seconds, after which others may well have changed something
 _MOST_USES = 500  # things whose uses are remembered
@@ -123,7 +124,7 @@ class Completer(QObject):
         """
         if status.startswith((*_DDL, *_ENDS)) or (status.startswith("SELECT") and _MAKES.search(sql) is not None):
             self._is_stale = True
-            self._timer.start(self._soon())
+            self._timer.start(_SOON)
 
     def keep_uses(self) -> None:
         """Remember what was taken how often."""
@@ -147,7 +148,7 @@ class Completer(QObject):
             return
         self._is_stale = False
         client, began = in_use.client, time.monotonic()
-        spares = client.pool.maxconn > 1 and self._failures < _SPARED
+        side, spares = self._server.side(), self._failures < _SPARED
 
         def done(catalog: Catalog) -> None:
             if self._server.in_use is in_use:
@@ -159,7 +160,7 @@ class Completer(QObject):
             self._failures += 1
 
         self._reading = self._jobs.call(
-            lambda: _read(client, spares), name="read the catalog", done=done, failed=failed, ended=self._ended
+            lambda: _read(client, side, spares), name="read the catalog", done=done, failed=failed, ended=self._ended
         )
 
     def _ended(self) -> None:
@@ -167,11 +168,7 @@ class Completer(QObject):
         if self._failures:
             self._timer.start(_RETRY[min(self._failures, len(_RETRY)) - 1])
         elif self._is_stale or (self._catalog is None and self._server.is_open):
-            self._timer.start(self._soon())
-
-    def _soon(self) -> int:
-        in_use = self._server.in_use
-        return _RESTS if in_use is not None and in_use.pool.maxconn == 1 else _SOON
+            self._timer.start(_SOON)
 
     def _opened(self) -> None:
         self._failures = 0
@@ -229,16 +226,22 @@ class _NoneFreeError(Exception):
     """All connections are out: the catalog can wait."""
 
 
-def _read(client: Client, spares: bool) -> Catalog:
+def _read(client: Client, side: Callable[[], Connection], spares: bool) -> Catalog:
     """Return the catalog, over a slot that nobody wants at the moment, and with *spares* not over the last one.
 
-    Raises _NoneFreeError where there is no such slot.
+    Where the last one is the only one, *spares* means a connection beside the pool: a statement that comes meanwhile
+    would be refused. Raises _NoneFreeError where there is no such slot.
     """
     pool = client.pool
-    if pool.waiters() or sum(slot.is_out for slot in pool.slots()) + spares >= pool.maxconn:
+    if pool.maxconn == 1 and spares:
+        with contextlib.closing(side()) as conn:
+            conn.autocommit = True
+            catalog = read_catalog(conn)
+    elif pool.waiters() or sum(slot.is_out for slot in pool.slots()) + spares >= pool.maxconn:
         raise _NoneFreeError("no connection is free")
-    with client.lend("completion") as conn:
-        catalog = read_catalog(conn)
+    else:
+        with client.lend("completion") as conn:
+            catalog = read_catalog(conn)
     warm(catalog)
     return catalog
 
