@@ -144,7 +144,7 @@ def _details(raw: Any, indent: int) -> Iterator[str]:
     for key, value in raw.items():
         if key in _IN_LINE or key in _FOLLOWS or (key in _VERBOSE_ONLY and "Output" not in raw):
             continue
-        if key in {"Single Copy", "Disabled"} and not value:
+        if key in {"Single Copy", "Disabled", "Inner Unique"} and not value:
             continue
         if _is_block(key):
             if not has_buffers and (words := _buffers(raw)):

@@ -135,9 +135,10 @@ class PlanModel(QAbstractItemModel):
 
     @override
     def index(self, row: int, column: int, parent: Index = _ROOT) -> QModelIndex:
-        if not self.hasIndex(row, column, parent):
+        below = self._below(parent)
+        if not (0 <= row < len(below) and 0 <= column < len(_NAMES)):
             return QModelIndex()
-        return self.createIndex(row, column, self._below(parent)[row])
+        return self.createIndex(row, column, below[row])
 
     @override
     def parent(self, child: Index) -> QModelIndex:  # type: ignore[override]

@@ -254,6 +254,46 @@ def test_that_a_long_analyze_is_cancelled(connected, panel, admin):
     assert connected.server.in_use.pool.stats().used == 0
 
 
+def test_that_a_narrow_window_has_the_findings_on_a_page_of_their_own(connected, panel, tables):
+    connected.frame.resize(1024, 700)
+    view = explain(connected, panel, f"SELECT * FROM {tables}.orders ORDER BY amount", SHIFT)
+    connected.until(lambda: view.width() < 640)
+    assert view.pages.isTabVisible(2)
+    found = connected.find("plan.findings", QListWidget)
+    assert not found.isVisible()
+    view.pages.setCurrentIndex(2)
+    assert found.isVisible()
+    assert connected.find("plan.detail").isVisible()
+    connected.frame.resize(1600, 1000)
+    connected.until(lambda: not view.pages.isTabVisible(2))
+    assert found.isVisible()
+    assert connected.find("plan.tree").isVisible()
+
+
+def test_that_the_switches_of_the_menu_say_how_a_plan_is_made(connected, panel, tables):
+    menu = connected.find("query.explain_button").menu()
+    words = [action.text() for action in menu.actions() if action.text()]
+    assert words[:2] == ["Explain", "Explain analyze"]
+    panel.action("query.explain_verbose").trigger()
+    panel.action("query.explain_untimed").trigger()
+    view = explain(connected, panel, f"SELECT * FROM {tables}.orders", SHIFT)
+    assert view.plan.nodes[0].name == f"Seq Scan on {tables}.orders"
+    assert "Output" in view.plan.nodes[0].raw
+    assert view.plan.is_analyzed
+    assert not view.plan.is_timed
+    assert view.tree.model().headerData(plan_model.SHARE, Qt.Orientation.Horizontal) == "cost share"
+
+
+def test_that_parameters_are_asked_for_and_explained_with_their_values(connected, panel, tables, monkeypatch):
+    from pgexplorer.ui.parameter_dialog import ParameterDialog
+
+    monkeypatch.setattr(ParameterDialog, "open", lambda dialog: dialog.accept())
+    monkeypatch.setattr(ParameterDialog, "values", lambda _: {"at": "17"})
+    view = explain(connected, panel, f"SELECT * FROM {tables}.orders WHERE id = :at", SHIFT)
+    assert view.plan.nodes[0].actual.rows == 1
+    assert "17" in view.plan.nodes[0].conditions[0][1]
+
+
 def test_that_hostile_names_are_shown_letter_by_letter(connected, panel, tables, do):
     do(f'CREATE TABLE {tables}."<b>x</b>\n&amp;" (a int)')
     view = explain(connected, panel, f'SELECT * FROM {tables}."<b>x</b>\n&amp;"', SHIFT)

@@ -54,9 +54,10 @@ def test_that_the_shares_of_a_plan_that_did_not_run_are_of_its_cost_and_add_up(p
         assert findings(found)[0].weight is Weight.COSTLY
 
 
-def test_that_text_made_here_reads_as_the_servers(plan, tables):
+@pytest.mark.parametrize("verbose", [False, True])
+def test_that_text_made_here_reads_as_the_servers(plan, tables, verbose):
     for text in STATEMENTS:
-        found = plan(text.format(s=tables))
+        found = plan(text.format(s=tables), verbose=verbose)
         assert not found.is_text_ours
         theirs, ours = (re.sub(r"(?s)\nPlanning.*", "", each) for each in (found.text, text_of(found)))
         assert ours == theirs
@@ -178,6 +179,26 @@ def test_that_a_session_that_keeps_a_temporary_table_explains_it(plan, tab_sessi
     assert plan("SELECT * FROM mine", tab_session, analyze=True).nodes[0].actual.rows == 1
 
 
+def test_that_a_prepared_statement_that_writes_is_refused_until_somebody_agrees(
+    plan, explain, tables, do, tab_session, side
+):
+    text = f"PREPARE mine AS DELETE FROM {tables}.orders; PREPARE yours AS SELECT * FROM {tables}.orders"
+    list(Query(tab_session, text, "SQL 1", side=side).run())
+    before = state(do, tables)
+    assert plan("EXECUTE yours", tab_session, analyze=True).nodes[0].actual.rows == 20000
+    assert any(isinstance(each, WouldWrite) for each in explain("EXECUTE mine", tab_session, analyze=True))
+    assert plan("EXECUTE mine", tab_session, analyze=True, may_write=True).is_analyzed
+    assert state(do, tables) == before
+
+
+def test_that_a_failed_transaction_stays_as_it_is_and_the_server_says_so(explain, tab_session, side):
+    list(Query(tab_session, "BEGIN; SELECT nothing", "SQL 1", side=side).run())
+    [failed] = [each for each in explain("SELECT 1", tab_session) if isinstance(each, Failed)]
+    assert failed.error.sqlstate == "25P02"
+    assert failed.error.position is None
+    assert tab_session.pin.is_failed
+
+
 # -- what is refused, and what fails
 
 
@@ -259,9 +280,14 @@ def test_that_notices_of_functions_are_told(explain, own_schema, do):
     assert news[-1].lines == ("NOTICE:  hello",)
 
 
-def test_that_a_statement_with_parameters_has_a_generic_plan(plan, tables):
-    found = plan(f"SELECT * FROM {tables}.orders WHERE id = $1")
-    assert ("Index Cond", "(id = $1)") in found.nodes[0].conditions
+def test_that_a_statement_with_parameters_has_a_generic_plan_where_the_server_makes_one(explain, tables, client):
+    with client.lend("version") as conn:
+        version = conn.info.server_version
+    news = explain(f"SELECT * FROM {tables}.orders WHERE id = $1")[-1]
+    if version < 160000:
+        assert news.error.title == "there is no parameter $1"
+    else:
+        assert ("Index Cond", "(id = $1)") in news.plan.nodes[0].conditions
 
 
 # -- what the figures mean
@@ -281,6 +307,29 @@ def test_that_processes_that_work_side_by_side_are_not_counted_twice(plan, table
     assert scan.actual.all_rows == pytest.approx(20000, abs=3)
     assert scan.actual.total_ms <= gather.actual.total_ms * 1.2
     assert sum(node.actual.self_ms for node in found.nodes) <= found.execution_ms * 1.2
+
+
+def test_that_without_timing_the_shares_are_of_cost_and_the_rows_are_measured(plan, tables):
+    found = plan(f"SELECT * FROM {tables}.orders ORDER BY amount", analyze=True, timing=False)
+    assert found.is_analyzed
+    assert not found.is_timed
+    assert [node.actual.rows for node in found.nodes] == [20000, 20000]
+    assert all(node.actual.self_ms is None for node in found.nodes)
+    assert "estimate" in findings(found)[0].detail
+
+
+def test_that_a_trigger_that_costs_is_told(plan, tables, do):
+    do(f"""
+        CREATE FUNCTION {tables}.slow() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM count(*) FROM {tables}.customers; RETURN NULL; END $$;
+        CREATE TRIGGER slow AFTER UPDATE ON {tables}.orders FOR EACH ROW EXECUTE FUNCTION {tables}.slow();
+    """)
+    text = f"UPDATE {tables}.orders SET amount = 0 WHERE id <= 500"
+    found = plan(text, analyze=True, may_write=True)
+    [trigger] = found.triggers
+    assert (trigger.name, trigger.calls) == ("slow", 500)
+    assert any(each.title.startswith("Trigger slow on orders: ") for each in findings(found))
+    assert sum(node.share for node in found.nodes) < 1  # the trigger is in no node's time
 
 
 def test_that_a_node_that_was_never_executed_takes_no_time(plan, tables):
