@@ -6,7 +6,16 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog, QListWidget, QMessageBox, QTableView, QTreeView
+from PySide6.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QLineEdit,
+    QListWidget,
+    QMessageBox,
+    QPushButton,
+    QTableView,
+    QTreeView,
+)
 
 from pgexplorer.models import plan_model
 from pgexplorer.ui.plan_view import PlanView
@@ -284,14 +293,18 @@ def test_that_the_switches_of_the_menu_say_how_a_plan_is_made(connected, panel, 
     assert view.tree.model().headerData(plan_model.SHARE, Qt.Orientation.Horizontal) == "cost share"
 
 
-def test_that_parameters_are_asked_for_and_explained_with_their_values(connected, panel, tables, monkeypatch):
-    from pgexplorer.ui.parameter_dialog import ParameterDialog
-
-    monkeypatch.setattr(ParameterDialog, "open", lambda dialog: dialog.accept())
-    monkeypatch.setattr(ParameterDialog, "values", lambda _: {"at": "17"})
-    view = explain(connected, panel, f"SELECT * FROM {tables}.orders WHERE id = :at", SHIFT)
-    assert view.plan.nodes[0].actual.rows == 1
-    assert "17" in view.plan.nodes[0].conditions[0][1]
+def test_that_parameters_are_asked_for_and_explained_with_their_values(connected, panel, tables):
+    panel.editor.setPlainText(f"SELECT * FROM {tables}.orders WHERE id = :at")
+    panel.explain_analyze()
+    connected.until(lambda: connected.frame.findChildren(QDialog, "parameters"))
+    dialog = connected.find("parameters")
+    dialog.findChild(QLineEdit, "parameters.:at").setText("17")
+    dialog.findChild(QPushButton, "parameters.run").click()
+    connected.until(lambda: isinstance(panel.results.currentWidget(), PlanView))
+    plan = panel.results.currentWidget().plan
+    assert plan.is_analyzed
+    assert plan.nodes[0].actual.rows == 1
+    assert "17" in plan.nodes[0].conditions[0][1]
 
 
 def test_that_hostile_names_are_shown_letter_by_letter(connected, panel, tables, do):
