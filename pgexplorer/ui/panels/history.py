@@ -124,7 +124,8 @@ class HistoryPanel(Panel):
         head.setSpacing(6)
         head.addWidget(self.search, 1)
         for name in ("open", "insert", "run"):
-            head.addWidget(button(self.action(f"history.{name}"), f"history.{name}", style="small"))
+            short = "Open" if name == "open" else None
+            head.addWidget(button(self.action(f"history.{name}"), f"history.{name}", style="small", text=short))
         head.addWidget(more)
         self.text = CodeView(language=POSTGRESQL)
         self.text.setObjectName("history.text")

@@ -18,6 +18,8 @@ from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.name_delegate import NameDelegate
 
+_UNKNOWN = "Connect to a server to see what it holds."
+
 
 class SchemaPanel(Panel):
     """Schemas and what is in them; a table is opened by a double click, Enter or its menu."""
@@ -49,10 +51,11 @@ class SchemaPanel(Panel):
         self.tree.setExpandsOnDoubleClick(False)
         self.tree.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self.tree.activated.connect(self._activated)
-        self._empty = EmptyState("schema", "No tables yet", "")
+        self._empty = EmptyState("schema", "No tables yet", _UNKNOWN)
         self._stack = QStackedLayout()
         self._stack.addWidget(self.tree)
         self._stack.addWidget(self._empty)
+        self._stack.setCurrentWidget(self._empty)
         self.add_actions(
             [
                 Action("schema.open", "Open table", self._open_current, icon="table"),
@@ -105,6 +108,7 @@ class SchemaPanel(Panel):
             index = self._found.index(row, 0)
             if index.data() in opened or (not opened and index.data() in user[:3]):
                 self.tree.expand(index)
+        self._empty.say("schema", "No tables", "The role may use no schema here.")
         self._stack.setCurrentIndex(0 if schemas else 1)
         if self._wanted_first:
             name, self._wanted_first = self._wanted_first, ""
@@ -125,6 +129,8 @@ class SchemaPanel(Panel):
         if self._job is not None:
             self._job.ignore()
         self.model.set_relations([])
+        self._empty.say("schema", "No tables yet", _UNKNOWN)
+        self._stack.setCurrentWidget(self._empty)
         self.message.clear()
 
     def _read_columns(self, relation: Relation) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 _STEP = 4_096  # names between two breaths
+_PIECE = 2_000  # names folded in one go
 _HITS = 512  # hits between two breaths
 _MARKS = "_.-/:,;()\"'`\t\r\x00\u00b7"
 _SPACES = str.maketrans(dict.fromkeys((*_MARKS, "\n"), " "))
@@ -71,12 +72,18 @@ class _Lines:
     """Texts as the lines of one: what scans them is C."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        whole = "\n".join(texts)
-        if whole.count("\n") >= len(texts):  # a name may hold a line break
-            whole = "\n".join(text.replace("\n", " ") for text in texts)
-        whole = whole.lower().translate(_SPACES_IN_LINES)  # as folded() does, in one go
-        self._text = f"\n{whole}\n"
-        lengths = (len(line) + 1 for line in whole.split("\n")) if texts else ()
+        # In pieces: a worker that makes it lets go of the interpreter between them, and the window goes on.
+        pieces: list[str] = []
+        lengths: list[int] = []
+        for first in range(0, len(texts), _PIECE):
+            some = texts[first : first + _PIECE]
+            piece = "\n".join(some)
+            if piece.count("\n") >= len(some):  # a name may hold a line break
+                piece = "\n".join(text.replace("\n", " ") for text in some)
+            piece = piece.lower().translate(_SPACES_IN_LINES)  # as folded() does, in one go
+            pieces.append(piece)
+            lengths += [len(line) + 1 for line in piece.split("\n")]
+        self._text = "\n" + "\n".join(pieces) + "\n"
         self._starts = [0, *accumulate(lengths)]  # of the line break before each
 
     def line(self, number: int) -> str:
