@@ -51,7 +51,7 @@ _PAGE = 200  # statements read at a time
 _PAUSE = 150  # milliseconds after the last key before it is searched
 _PREVIEW = 20_000  # characters that are shown
 _WIDTHS = {WHEN: 84, TOOK: 68, ROWS: 64, RESULT: 136, SERVER: 150}  # pixels at the usual text size
-_WIDE, _NARROW = 700, 460  # pixels of the list below which the server, and the rows, are said beside it alone
+_WIDE, _NARROW, _TINY = 700, 460, 340  # pixels of the list below which server, rows and time are said beside it alone
 
 
 class HistoryPanel(Panel):
@@ -377,6 +377,7 @@ class _List(QTableView):
         width = self.viewport().width()
         self.setColumnHidden(SERVER, width < theme.scaled(_WIDE))
         self.setColumnHidden(ROWS, width < theme.scaled(_NARROW))
+        self.setColumnHidden(TOOK, width < theme.scaled(_TINY))
         for column, wide in _WIDTHS.items():
             is_tight = column == RESULT and width < theme.scaled(_NARROW)
             self.setColumnWidth(column, theme.scaled(wide * 0.85 if is_tight else wide))
