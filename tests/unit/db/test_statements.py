@@ -1,11 +1,12 @@
 """SQL text cut into statements."""
 
+import re
 import subprocess
 import sys
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pgexplorer.db.statements import at, split
@@ -290,6 +291,8 @@ def test_that_the_caret_in_the_data_is_in_the_copy():
 @settings(max_examples=1000, deadline=None)
 def test_that_statements_end_at_semicolons_that_are_tokens(parts):
     sql = "".join(parts)
+    # psql ends the variable :a before a dollar and may find a quote there, to the server a$ is a name: two true answers.
+    assume(not re.search(r":a+\$", sql))
     semicolons = {start for kind, start, end in lex(sql)[0] if kind == "punctuation" and sql[start] == ";"}
     for each in split(sql):
         if each.stop > each.end and sql[each.stop - 1] == ";" and not each.refusal and "\\" not in sql:
