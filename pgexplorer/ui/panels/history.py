@@ -50,7 +50,7 @@ from pgexplorer.units import duration
 _PAGE = 200  # statements read at a time
 _PAUSE = 150  # milliseconds after the last key before it is searched
 _PREVIEW = 20_000  # characters that are shown
-_WIDTHS = {WHEN: 84, TOOK: 68, ROWS: 64, RESULT: 136, SERVER: 150}  # pixels at the usual text size
+_WIDTHS = {WHEN: 84, TOOK: 86, ROWS: 64, RESULT: 136, SERVER: 150}  # pixels at the usual text size
 _WIDE, _NARROW, _TINY = 700, 460, 340  # pixels of the list below which server, rows and time are said beside it alone
 
 
