@@ -611,6 +611,9 @@ class PgPool(Books, ThreadedConnectionPool):
                     waiter = Waiting(holder, key, asked, deadline, frames)
                     self._queue[waiter] = None
                     self._queue.move_to_end(waiter, last=False)
+                    # Two that were handed dead connections may come back in either order: who asked first is first.
+                    for other in [each for each in reversed(self._queue) if each.asked < asked]:
+                        self._queue.move_to_end(other, last=False)
                     growth = self._growth(extra=1)
                 elif len(self._slots) < self.maxconn:
                     slot, conn = self._reserve(), None

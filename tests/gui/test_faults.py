@@ -205,9 +205,12 @@ def test_that_an_error_in_the_third_statement_keeps_the_two_results_and_is_marke
 
 
 def test_that_a_nul_character_is_refused_and_nothing_is_sent(connected):
+    connected.window.new_query()
+    connected.settle()  # the catalog of names is read
     served = connected.server.in_use.pool.stats().served
     panel = connected.query("delete from person\0 where id = 1")
     assert "NUL" in panel.message.text()
+    connected.settle()
     assert connected.server.in_use.pool.stats().served == served
 
 

@@ -291,7 +291,7 @@ def test_that_the_caret_in_the_data_is_in_the_copy():
 @settings(max_examples=1000, deadline=None)
 def test_that_statements_end_at_semicolons_that_are_tokens(parts):
     sql = "".join(parts)
-    # psql ends the variable :a before a dollar and may find a quote there, to the server a$ is a name: two true answers.
+    # psql ends its variable :a before a dollar and may find a quote there; to the server a$ is a name.
     assume(not re.search(r":a+\$", sql))
     semicolons = {start for kind, start, end in lex(sql)[0] if kind == "punctuation" and sql[start] == ";"}
     for each in split(sql):
