@@ -8,6 +8,7 @@ import psycopg2
 from psycopg2 import extensions as ext
 from psycopg2.extensions import connection, cursor
 
+from pgexplorer.db.encoding import usual
 from pgexplorer.db.values import Column
 from pgexplorer.pool.link import cut, is_alive
 from pgexplorer.pool.protocol import Pool
@@ -98,6 +99,7 @@ class Client:
                 cursor.execute("DISCARD ALL")
             if self._is_iso is False:
                 cursor.execute("SET DateStyle TO ISO")  # which psycopg2 counts on
+        usual(conn)
         conn.autocommit = False
 
     def _unset_dates(self, conn: connection) -> None:

@@ -8,6 +8,7 @@ from psycopg2 import extensions as ext
 from psycopg2.extensions import connection
 
 _OPEN = {ext.TRANSACTION_STATUS_INTRANS, ext.TRANSACTION_STATUS_INERROR}
+_USUAL = "SQL_ASCII"  # what such a database's clients read, unless they say otherwise
 
 
 def has_none(conn: connection) -> bool:
@@ -19,21 +20,26 @@ def has_none(conn: connection) -> bool:
 def every_byte(conn: connection) -> Generator[None]:
     """Read whatever bytes a SQL_ASCII database holds: as LATIN1, of which every byte is one, and back from there.
 
-    What is read meanwhile wants `recoded`, what is sent wants `sent`. Other databases are left as they are.
+    What is read meanwhile wants `recoded`, what is sent wants `sent`. Other databases are left as they are. In an open
+    transaction it stays LATIN1, for a rollback would undo the change: `usual` is for who gives the connection back.
     """
-    before = conn.encoding
-    ascii_only = has_none(conn)
-    if ascii_only:
+    if not has_none(conn):
+        yield
+        return
+    if conn.encoding != "LATIN1":  # it was left so by an open transaction
         conn.set_client_encoding("LATIN1")
     try:
         yield
     finally:
-        if ascii_only and not conn.closed:
-            with contextlib.suppress(psycopg2.Error):
-                if conn.info.transaction_status in _OPEN:
-                    with conn.cursor() as cursor:  # which the check-in would do anyway
-                        cursor.execute("ROLLBACK")
-                conn.set_client_encoding(before)
+        if not conn.closed and conn.info.transaction_status not in _OPEN:
+            usual(conn)
+
+
+def usual(conn: connection) -> None:
+    """Let a connection to a database without an encoding read as its clients do. One round trip where it did not."""
+    if has_none(conn) and conn.encoding == "LATIN1":
+        with contextlib.suppress(psycopg2.Error):
+            conn.set_client_encoding(_USUAL)
 
 
 def sent(conn: connection, text: str) -> str | bytes:

@@ -14,6 +14,7 @@ from pgexplorer.db.client import Client
 from pgexplorer.db.probe import connect_side
 from pgexplorer.db.query import Done, Failed, Notices, Query, Result, RolledBack
 from pgexplorer.db.rows import State
+from pgexplorer.db.session import Session
 from pgexplorer.db.spool import Spool
 from pgexplorer.pool import link
 
@@ -340,6 +341,26 @@ def test_that_a_database_without_an_encoding_shows_every_row(open_pool, profile,
     assert news[-1].error.sqlstate == "42P01"
     assert all_rows(results(run('SELECT octet_length("é") FROM t'))[0]) == [("3",), ("2",), ("2",)]
     assert isinstance(run("BEGIN; SELECT 'é'")[-1], RolledBack)
+    with client.lend("next") as conn:
+        assert conn.encoding == "SQLASCII"
+
+
+def test_that_a_transaction_of_a_tab_goes_on_in_a_database_without_an_encoding(open_pool, profile, database):
+    _, client = in_database(open_pool, profile, database("SQL_ASCII"))
+    session = Session(client)
+
+    def run(text):
+        return list(Query(session, text, "SQL 1", side=lambda: connect_side(profile)).run())
+
+    run("CREATE TABLE t (a text)")
+    run("BEGIN; INSERT INTO t VALUES ('é')")
+    assert session.pin.is_open
+    assert all_rows(results(run("SELECT a FROM t"))[0]) == [("é",)]
+    run("ROLLBACK")
+    assert session.pin is None
+    assert all_rows(results(run("SELECT a FROM t"))[0]) == []
+    run("BEGIN; INSERT INTO t VALUES ('ü')")
+    session.release()
     with client.lend("next") as conn:
         assert conn.encoding == "SQLASCII"
 
