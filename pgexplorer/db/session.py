@@ -11,6 +11,7 @@ from enum import Enum
 import psycopg2
 from psycopg2 import extensions as ext
 from psycopg2.extensions import connection, cursor
+from psycopg2.pool import PoolError
 
 from pgexplorer.db.client import Client
 from pgexplorer.db.encoding import has_none
@@ -171,6 +172,7 @@ class Session:
         self._pin: Pin | None = None
         self._own: set[str] = set()  # names of settings that a text may have made: pg_settings does not list them
         self._using = threading.Lock()  # held through a run
+        self._is_closed = False
 
     @property
     def client(self) -> Client:
@@ -252,24 +254,28 @@ class Session:
         if not self._using.acquire(blocking=False):
             return False
         try:
-            conn, self._kept, self._pin = self._kept, None, None
-            if conn is not None:
-                self._client.check_in(conn, discard=True)
+            self._give_back()
             return True
         finally:
             self._using.release()
+
+    def close(self) -> None:
+        """Keep nothing any more: give back what is kept, once a run that is under way has ended."""
+        self._is_closed = True  # first: a run that begins meanwhile gives back by itself
+        with self._using:
+            self._give_back()
 
     # -- inside
 
     def _settle(self, conn: connection, before: Pin | None, began: float, *, discard: bool) -> None:
         """Keep the connection where something of the tab is in it; else give it back as it was."""
         try:
-            reasons = self._reasons(conn, before)
+            reasons = () if self._is_closed else self._reasons(conn, before)
         except (psycopg2.Error, UnicodeError):
             reasons = () if conn.closed else (Reason(Kind.UNKNOWN),)
         if not reasons:
             self._kept = self._pin = None
-            self._client.check_in(conn, discard=discard)
+            self._client.check_in(conn, discard=discard or self._is_closed)
             return
         status = conn.info.transaction_status
         opened = before.transaction_since if before is not None else None
@@ -302,4 +308,14 @@ class Session:
 
     def _drop(self, conn: connection) -> None:
         self._kept = self._pin = None
-        self.pool.putconn(conn, close=True)
+        with contextlib.suppress(PoolError):  # of a pool that was closed: it let go of its connections
+            self.pool.putconn(conn, close=True)
+
+    def _give_back(self) -> None:
+        conn, self._kept, self._pin = self._kept, None, None
+        if conn is None:
+            return
+        if conn.closed:
+            self._drop(conn)
+        else:
+            self._client.check_in(conn, discard=True)

@@ -242,3 +242,59 @@ def test_that_parameters_are_asked_with_their_types_remembered_and_errors_marked
     again.accept()
     connected.until(lambda: panel.message.text().startswith('column "nonsense" does not exist'))
     assert panel.editor.textCursor().position() == len("select :id, ")
+
+
+@pytest.mark.parametrize("kept", ["", "CREATE TEMP TABLE scratch (a int)"])
+def test_that_a_tab_closed_in_the_middle_of_a_run_keeps_no_connection(connected, kept):
+    panel = connected.query(kept or "SELECT 1")
+    panel.editor.setPlainText("BEGIN; SELECT pg_sleep(60)")
+    panel.run_all()
+    connected.until(lambda: panel._started is not None and "sleep" in panel._started.statement.text)
+    connected.window._close_tab(0)
+    connected.settle()
+    assert used(connected) == 0
+    assert connected.server.in_use.pool.stats().idle > 0
+
+
+@pytest.mark.parametrize("is_reopened", [False, True])
+def test_that_a_tab_says_what_went_when_the_pool_was_closed_under_it(connected, is_reopened):
+    panel = connected.query("BEGIN")
+    pid = panel.pin.pid
+    connected.hand("pool.close_all")
+    if is_reopened:
+        connected.hand("pool.reopen")
+    run(connected, panel, "SELECT 1")
+    assert f"Backend {pid}, which this tab kept, is gone." in panel.message.text()
+    assert "open transaction is rolled back" in panel.message.text()
+    assert panel.current_model() is None  # nothing ran outside the transaction that it was written for
+    if not is_reopened:
+        connected.hand("pool.reopen")
+    run(connected, panel, "SELECT 1")
+    assert panel.current_model().rowCount() == 1
+
+
+def test_that_a_transaction_outlives_a_pg_pool_that_is_closed_and_reopened(driver, profile, own_schema, do):
+    driver.open(replace(profile, pool_class="PgPool"))
+    do(f"CREATE TABLE {own_schema}.t (a int)")
+    panel = driver.query(f"BEGIN; INSERT INTO {own_schema}.t VALUES (1)")
+    pid = panel.pin.pid
+    driver.hand("pool.close_all")
+    driver.hand("pool.reopen")
+    run(driver, panel, "SELECT 1")
+    assert panel.pin.pid == pid
+    driver.click("query.commit")
+    driver.until(lambda: not panel.is_running)
+    assert panel.pin is None
+    assert do(f"SELECT count(*) FROM {own_schema}.t") == [(1,)]
+
+
+@pytest.mark.parametrize("way", ["unpin", "close"])
+def test_that_what_a_closed_pool_had_is_given_back_without_a_fault(connected, answers, way):
+    faults = []
+    connected.app.jobs.unheard.connect(lambda error, _trace: faults.append(error))
+    panel = connected.query("CREATE TEMP TABLE scratch (a int)")
+    connected.hand("pool.close_all")
+    panel.unpin() if way == "unpin" else connected.window._close_tab(0)
+    connected.settle()
+    assert not faults
+    assert panel.message.text() == ""

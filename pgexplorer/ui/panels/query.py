@@ -466,8 +466,8 @@ class QueryPanel(Panel):
         self.results.leave()
         self._watch.stop()
         session, self._session = self._session, None
-        if session is not None and session.pin is not None:
-            self._jobs.call(session.release, name=f"give back {self.name}")
+        if session is not None:
+            self._jobs.call(session.close, name=f"give back {self.name}")
 
     @override
     def may_leave(self) -> bool:
@@ -505,11 +505,14 @@ class QueryPanel(Panel):
         self._jobs.call(session.release, name=f"give back {self.name}", failed=failed, ended=self._show_pin)
 
     def _its_session(self) -> Session | None:
-        """Return the tab's session on the pool in use; another one when that pool is another."""
+        """Return the tab's session on the pool in use; another one when that pool is another.
+
+        What the tab keeps outlives a pool that was reopened, or is said to be gone: nothing runs beside it unasked.
+        """
         in_use = self._server.in_use
         if in_use is None:
             return None
-        if self._session is None or self._session.client is not in_use.client:
+        if self._session is None or (self._session.pin is None and self._session.client is not in_use.client):
             self._session = Session(in_use.client)
         return self._session
 
