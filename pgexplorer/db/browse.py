@@ -180,10 +180,15 @@ class Table:
             return sql.SQL(" AND ").join([term.same(text) for term, text in pairs if term.column in keys])
         return raw("t.ctid = ") + quoted(place[0] or "") + raw("::tid")
 
-    def again(self) -> "Table":
-        """Return the same, for another piece of work that may be stopped by itself."""
+    @property
+    def client(self) -> Client:
+        """Whom it borrows through."""
+        return self._client
+
+    def again(self, client: Client | None = None) -> "Table":
+        """Return the same, through *client* if given, for another piece of work that may be stopped by itself."""
         same = Table(
-            self._client,
+            client or self._client,
             self.relation,
             self.filter.where,
             conditions=self.filter.conditions,
@@ -212,6 +217,8 @@ class Table:
         with self._client.lend(self._holder, discard=bool(self.filter.where)) as conn:
             running = self._running = Running(conn)
             try:
+                if self._stopped:  # while a connection was waited for
+                    raise RefusedSql("Stopped.")
                 with every_byte(conn), raw_cursor(conn) as rows:
                     label = f"SELECT … FROM {self.relation.schema}.{self.relation.name}"
                     with self._client.pool.running(conn, label):

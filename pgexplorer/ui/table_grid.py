@@ -54,6 +54,12 @@ class TableGrid(Grid):
         self._jobs = jobs
         self._message = message
         self._fetching: tuple[Table, Job] | None = None
+        self._fetching_value: tuple[Table, Job] | None = None
+
+    def leave(self) -> None:
+        """End what is fetched: nobody will look at it."""
+        self._stop_fetching()
+        self._stop_value()
 
     def rows_in_sight(self) -> tuple[int, int]:
         """Return the first and the last row in sight; (0, -1) when there are none."""
@@ -93,6 +99,7 @@ class TableGrid(Grid):
         """Read one value whole, and show it."""
 
         def done(found: tuple[bool, str | None]) -> None:
+            self._fetching_value = None
             is_there, value = found
             self._message.clear()
             if not is_there:
@@ -105,10 +112,19 @@ class TableGrid(Grid):
             CellViewer(self, name, kind, value).show()
 
         def failed(error: Exception) -> None:
+            self._fetching_value = None
             self._reader.failed.emit(error, None)
 
-        self._message.show_message("info", "Reading the value…", "", "", [("Stop", partial(self._stop, table))])
-        self._jobs.call(partial(table.value, place, name), name="read a value", done=done, failed=failed)
+        self._stop_value()
+        self._message.show_message("info", "Reading the value…", "", "", [("Stop", self._stop_value)])
+        job = self._jobs.call(partial(table.value, place, name), name="read a value", done=done, failed=failed)
+        self._fetching_value = table, job
+
+    def _stop_value(self) -> None:
+        if self._fetching_value is not None:
+            (table, job), self._fetching_value = self._fetching_value, None
+            job.ignore()
+            self._stop(table)
 
     @override
     def copy_selection(self, form: str = "Tabs") -> bool:

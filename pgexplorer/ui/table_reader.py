@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from pgexplorer.db.browse import Counting, NoPages, Opened, Page, Read, Table, To
+from pgexplorer.db.client import Client
 from pgexplorer.db.query import Done, Failed, News, Query, Result
 from pgexplorer.db.rows import Rows
 from pgexplorer.db.stretch import Stretch
@@ -120,22 +121,16 @@ class TableReader(QObject):
         """Count to the row, from 0, and show it. `counted` tells how far it is, `read` that it is there."""
         if self._table is not None and not self.is_pass:
             self._halted = False
-            if self._job is not None:
-                self._job.ignore()
-                self._end()
+            self._give_up()
             self._ask(Read(To.AT, row=row))
 
     def stop(self) -> None:
         """End what is being read; the rows that are here stay."""
-        table, query = self._table, self._query
-        if query is not None:
-            self._jobs.start(query.stop, name="stop a pass")
-        elif table is not None and self._job is not None:
+        if self._query is not None:
+            self._jobs.start(self._query.stop, name="stop a pass")
+        elif self._job is not None:
             self._halted = True
-            self._job.ignore()
-            self._end()
-            self._jobs.start(table.stop, name="stop a table")
-            self._table = table.again()
+            self._give_up()
             self.idle.emit()
 
     def resume(self) -> None:
@@ -143,20 +138,43 @@ class TableReader(QObject):
         self._halted = False
         self._go_on()
 
-    def leave(self) -> None:
-        """Stop hearing of what is read, and give back what it takes."""
+    def relent(self) -> None:
+        """Read again what is looked at from now on, after a failure."""
+        self._halted = False
+
+    def renew(self, client: Client) -> None:
+        """Read through *client* from now on: the pool was reopened."""
+        if self._table is not None and self._table.client is not client:
+            self._table = self._table.again(client)
+
+    def forget(self) -> None:
+        """Read nothing more before `open`: the server was left. The rows that are here stay."""
         self._later.stop()
-        if self._job is not None:
-            self._job.ignore()
-            if self._query is not None:
-                self._jobs.start(self._query.stop, name="stop a pass")
-        self._end()
+        self._give_up()
+        self._table = self._query = None
+
+    def leave(self) -> None:
+        """End what is read, here and at the server, and give back what it takes."""
+        self._later.stop()
+        self._give_up()
         self._query = None
         if self._rows is not None:
             rows, self._rows = self._rows, None
             self.whole.clear()
             self._jobs.call(rows.close, name="close a table")
         self._halted = False
+
+    def _give_up(self) -> None:
+        """Hear no more of what is being read, and end it: a read that nobody waits for holds a connection."""
+        if self._job is None:
+            return
+        self._job.ignore()
+        self._end()
+        if self._query is not None:
+            self._jobs.start(self._query.stop, name="stop a pass")
+        elif self._table is not None:
+            self._jobs.start(self._table.stop, name="stop a table")
+            self._table = self._table.again()
 
     def _go_on(self) -> None:
         if self._job is not None or self._table is None or self._halted or self.is_pass:

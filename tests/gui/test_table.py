@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QLineEdit, QPushButton
 
 from pgexplorer.db.ordering import Condition, Operator
 from pgexplorer.ui.widgets.cell_viewer import CellViewer
@@ -301,3 +301,78 @@ def test_that_the_pool_of_one_serves_browsing(driver, profile, own_schema, do):
     panel = driver.window.tabs.currentWidget()
     scroll(driver, panel, 1)
     assert ids(panel)[-1] == 3000
+
+
+_SLOW = "(SELECT count(*) FROM pg_sleep(CASE id WHEN 9 THEN 8 ELSE 0 END)) >= 0"
+
+
+def reads(admin):
+    """How many of the program's backends are at work for a table."""
+    return admin.value(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE application_name = 'pgexplorer/pool' AND state = 'active' AND query LIKE '%pg_sleep(CASE%'"
+    )
+
+
+def test_that_a_read_nobody_waits_for_any_more_is_ended_at_the_server(connected, large, admin):
+    for number in range(3):
+        large.where.setText(f"id > {number} AND {_SLOW}")
+        large.refresh()
+        connected.until(lambda: reads(admin) == 1)
+    connected.until(lambda: connected.server.in_use.pool.stats().used == 1)
+    connected.window._close_tab(connected.window.tabs.indexOf(large))
+    connected.settle()
+    assert reads(admin) == 0
+    assert connected.server.in_use.pool.stats().used == 0
+
+
+def test_that_a_tab_closed_while_its_rows_are_fetched_is_no_fault(connected, large, do, own_schema, admin):
+    errors = []
+    connected.app.jobs.unheard.connect(lambda error, _trace: errors.append(error))
+    scroll(connected, large, 0.5)
+    large.grid.selectAll()
+    large.grid.copy_selection()
+    connected.window._close_tab(connected.window.tabs.indexOf(large))
+    connected.settle()
+    assert errors == []
+    assert connected.server.in_use.pool.stats().used == 0
+
+
+def test_that_what_a_failed_read_said_goes_when_a_read_succeeds(connected, large):
+    connected.hand("pool.exhaust")
+    scroll(connected, large, 0.5)
+    assert "exhausted" in large.message.text()
+    connected.hand("pool.return_all")
+    next(each for each in large.message.findChildren(QPushButton) if each.text() == "Try again").click()
+    connected.settle()
+    assert large.message.text() == ""
+    assert ids(large)
+
+
+def test_that_after_a_reopened_pool_one_scrolls_on(connected, large):
+    connected.hand("pool.close_all")
+    connected.hand("pool.reopen")
+    scroll(connected, large, 0.5)
+    assert large.message.text() == ""
+    assert int(ids(large)[0]) > 1_000
+    large._count()
+    connected.settle()
+    assert large.reader.pages.stretch.is_counted
+
+
+def test_that_a_table_whose_server_was_left_says_so_and_is_read_again_by_refreshing(connected, large, profile):
+    connected.server.close()
+    connected.settle()
+    assert "The connection has ended." in large.message.text()
+    for wish in (large._count, lambda: large.go_to(100), lambda: scroll(connected, large, 0.5)):
+        wish()
+        connected.settle()
+        assert "The connection has ended." in large.message.text()
+    large._sort(1, Qt.SortOrder.AscendingOrder, False)
+    assert "Not connected" in large.message.text()
+    connected.open(profile)
+    connected.window.show_explore()
+    large.refresh()
+    connected.settle()
+    assert large.message.text() == ""
+    assert large._shown == large._now()

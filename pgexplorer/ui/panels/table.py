@@ -59,6 +59,7 @@ class TablePanel(Panel):
         self._going = -1  # the row that is counted to
         self._wanted_column = ""  # to be shown once the columns are known
         self._is_refused = False  # the order that was wished for, which the message bar says
+        self._trouble = ""  # what the message bar says of a read that failed, until one succeeds
         self._told = ""  # what the message bar says of a read, to be taken back after it
         self.reader = TableReader(jobs, self._in_sight, self)
         self.where = QLineEdit(placeholderText="WHERE …   e.g. last_name ilike 'a%'", clearButtonEnabled=True)
@@ -143,6 +144,8 @@ class TablePanel(Panel):
         reader.slow.connect(self._say_slow)
         reader.idle.connect(self._idle)
         reader.pages.moved.connect(self.grid.keep_in_sight)
+        self.message.closed.connect(reader.relent)
+        self._server.closed.connect(self._disconnected)
         bar = self.grid.verticalScrollBar()
         bar.valueChanged.connect(self._scrolled)
         bar.rangeChanged.connect(self._scrolled)
@@ -152,11 +155,11 @@ class TablePanel(Panel):
     def refresh(self) -> None:
         """Read again, under the filter as typed; the same rows stay in sight where filter and order are the same."""
         if self._server.in_use is None:
-            self.message.show_message("info", "Not connected", "", "Connect first; the filter is kept.")
+            self.message.show_message("info", "Not connected", "", "Connect first; filter and order are kept.")
             return
         self._stop_counting()
         wanted = (self.where.text().strip(), list(self._conditions), list(self._sorts))
-        start = self._same_place() if wanted == self._shown else None
+        start = self._same_place() if wanted == self._shown and self.reader.table is not None else None
         if wanted != self._shown:
             self._limit = PASS_LIMIT
         self._open(start)
@@ -184,6 +187,33 @@ class TablePanel(Panel):
                 [("Stop", self.reader.stop)],
             )
         return self._server.query(text, f"table {self.relation.name}", row_limit=self._limit, read_only=True)
+
+    def _disconnected(self) -> None:
+        """Keep what is shown, and say that it is of a connection that has ended: the next may be to another server."""
+        if self.reader.table is None:
+            return
+        self._stop_counting()
+        self._going = -1
+        self.reader.forget()
+        self._say_disconnected()
+
+    def _say_disconnected(self) -> None:
+        self.message.show_message(
+            "info",
+            "The connection has ended.",
+            "",
+            "What was read is shown. Connect, then refresh.",
+            [("Refresh", self.refresh)],
+        )
+
+    def _is_readable(self) -> bool:
+        """Whether the table can be read on, through the pool as it is now; says so where it cannot."""
+        in_use = self._server.in_use
+        if in_use is None or self.reader.table is None:
+            self._say_disconnected()
+            return False
+        self.reader.renew(in_use.client)
+        return True
 
     def _same_place(self) -> Read | None:
         """Return what reads the rows again that are in sight; None at the beginning."""
@@ -216,6 +246,9 @@ class TablePanel(Panel):
 
     def _read(self, page: Page) -> None:
         self._take_back()
+        if self._trouble and self.message.text() == self._trouble:
+            self.message.clear()
+        self._trouble = ""
         if self._going >= 0:
             begin = self.reader.pages.stretch.begin
             row = begin if page.row is not None else self.model.rowCount() - 1
@@ -273,7 +306,8 @@ class TablePanel(Panel):
             self.message.show_message("warning" if error.cancelled else "error", word, text, error.error.hint)
             self._say_where()
             return
-        if self._shown is not None and self._now() != self._shown and self._now()[:2] == self._shown[:2]:
+        is_order = self._shown is not None and self._now() != self._shown and self._now()[:2] == self._shown[:2]
+        if is_order and self._shown is not None and self._server.is_open:
             # The order alone was wished for, and cannot be: a type without one. What is shown is still right.
             self._sorts = list(self._shown[2])
             self._show_chips()
@@ -283,6 +317,7 @@ class TablePanel(Panel):
             self._open(self._same_place())
             return
         show_failure(self.message, error, self._server, again)
+        self._trouble = self.message.text()
         if self._now() != self._shown:  # rows of another moment would mislead
             self.reader.leave()
             self.reader.pages.begin(Stretch())
@@ -296,6 +331,8 @@ class TablePanel(Panel):
         self._say_where()
 
     def _scrolled(self) -> None:
+        if self._server.in_use is not None:
+            self.reader.renew(self._server.in_use.client)
         self.reader.look()
         if self._shown is not None:
             self._say_where()
@@ -306,6 +343,7 @@ class TablePanel(Panel):
     @override
     def leave(self) -> None:
         self._stop_counting()
+        self.grid.leave()
         self.reader.leave()
 
     # -- order and conditions
@@ -406,8 +444,7 @@ class TablePanel(Panel):
     # -- counting
 
     def _count(self) -> None:
-        table = self.reader.table
-        if table is None or self._counting is not None:
+        if self._counting is not None or not self._is_readable() or (table := self.reader.table) is None:
             return
         if self.reader.is_pass and self.reader.whole.rows().state.value == "complete":
             self._say_where()
@@ -457,6 +494,10 @@ class TablePanel(Panel):
 
     def go_to(self, row: int) -> None:
         """Count to *row*, from 0, and show it."""
+        if not self._is_readable():
+            return
+        if self._counting is None:
+            self.message.clear()
         self._going = row
         self.reader.go_to(row)
 
