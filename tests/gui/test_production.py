@@ -110,3 +110,17 @@ def test_that_a_read_only_profile_is_read_only_at_the_server(driver, profile, ow
     driver.open(replace(profile, read_only=True))
     panel = driver.query(f"insert into {own_schema}.t values (1)")
     assert "read-only transaction" in panel.message.text()
+
+
+def test_that_running_twice_at_once_asks_once(production):
+    panel = run(production, "create table never (a int)")
+    panel.run_all()
+    asked(production)
+    production.settle()
+    assert len([each for each in production.frame.findChildren(QDialog, "confirm") if each.isVisible()]) == 1
+    asked(production).reject()
+    for _ in range(2):
+        run(production, "select :a")
+    production.until(lambda: any(each.isVisible() for each in production.frame.findChildren(QDialog, "parameters")))
+    production.settle()
+    assert len([each for each in production.frame.findChildren(QDialog, "parameters") if each.isVisible()]) == 1

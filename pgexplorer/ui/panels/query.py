@@ -93,6 +93,7 @@ class QueryPanel(Panel):
         self._filled: Filled | None = None  # the text of the run where parameters were filled in
         # The text of the last run, where it began, and how it was explained where it was only that.
         self._last: tuple[str, int, Options | None] = ("", 0, None)
+        self._wish = 0  # which Run is the last: what an earlier one was still asked about is dropped
         self.editor = SqlEditor(POSTGRESQL)
         self.editor.setPlaceholderText("Write SQL, then run it with Ctrl+Enter")
         self.editor.setObjectName("query.editor")
@@ -279,6 +280,7 @@ class QueryPanel(Panel):
         self._clear_message()
         self._filled = None
         self._last = text, offset, explained
+        self._wish += 1
         if self._server.in_use is not None and (values := wanted(text)):
             self._ask_values(text, offset, values, explained)
         else:
@@ -286,7 +288,7 @@ class QueryPanel(Panel):
 
     def _guarded(self, text: str, offset: int, explained: Options | None) -> None:
         """Run *text*, or explain it; on production what does more than read is asked about first."""
-        asked_for = self._last
+        asked_for, wish = self._last, self._wish
 
         def go() -> None:
             if self._job is None:
@@ -294,6 +296,8 @@ class QueryPanel(Panel):
                 self._last = asked_for
 
         def judged(found: list[Risk]) -> None:
+            if wish != self._wish:
+                return
             confirm_on_production(self, self._server, [each.words for each in found], go)
 
         in_use = self._server.in_use
@@ -307,8 +311,11 @@ class QueryPanel(Panel):
         """Ask the server for the types of the parameters, then the person for their values, then run."""
         session = self._its_session()
         assert session is not None
+        wish = self._wish
 
         def asked(found: list[Wanted]) -> None:
+            if wish != self._wish:
+                return
             dialog = ParameterDialog(self, found, self._values)
 
             def done(code: int) -> None:
