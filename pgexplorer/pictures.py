@@ -109,6 +109,7 @@ def _take_all(folder: Path) -> None:
         session.take("exhausted", light)
         session.take("exhausted-contrast", theme.Scheme.CONTRAST)
         session.click("pool.return_all")
+        _take_sql(session)
         session.window.show_tour()
         for _ in STEPS:
             session.click("tour.next")
@@ -124,3 +125,30 @@ def _take_all(folder: Path) -> None:
         session.take("connect", light, 1180, 820)
     finally:
         session.application.close()
+
+
+def _take_sql(session: _Session) -> None:
+    """Take what an SQL tab shows: a kept backend with its log, and a plan."""
+    window = session.window
+    panel = window.new_query()
+    panel.editor.setPlainText(
+        "begin;\ncreate temp table visits as\n  select p.id, n as visit from person p, generate_series(1, 400) n;\n"
+        "select first_name, count(*) from person join visits using (id) group by 1;"
+    )
+    panel.run_all()
+    session.settle()
+    panel.action("query.log").trigger()
+    session.take("session-light", theme.Scheme.LIGHT)
+    session.take("session-dark", theme.Scheme.DARK)
+    panel.action("query.log").trigger()
+    panel.editor.setPlainText(
+        "select p.first_name, count(*)\n  from person p join visits v on v.id = p.id\n group by 1"
+    )
+    panel.explain_analyze()
+    session.settle()
+    session.take("plan-light", theme.Scheme.LIGHT)
+    session.take("plan-dark", theme.Scheme.DARK)
+    panel.session_bar.rollback_wanted.emit()
+    session.settle()
+    window.tabs.tabCloseRequested.emit(window.tabs.indexOf(panel))
+    session.settle()

@@ -180,11 +180,7 @@ class SqlEditor(QPlainTextEdit):
             cursor.movePosition(QTextCursor.MoveOperation.NextCharacter, _KEEP)
         if not cursor.hasSelection():  # at the very end
             cursor.movePosition(QTextCursor.MoveOperation.PreviousCharacter, _KEEP)
-        look = QTextCharFormat()
-        look.setUnderlineStyle(QTextCharFormat.UnderlineStyle.WaveUnderline)
-        look.setUnderlineColor(theme.colour("bad"))
-        look.setBackground(theme.colour("bad_soft"))
-        self._errors = [_selection(cursor, look)]
+        self._errors = [_selection(cursor, _error_look())]
         self.show_marks()
         self._gutter.update()
 
@@ -410,6 +406,7 @@ class SqlEditor(QPlainTextEdit):
         self.setTabStopDistance(self.fontMetrics().horizontalAdvance(" ") * sql_lines.INDENT)
         self.highlighter.dress()
         self._make_room()
+        self._errors = [_selection(each.cursor, _error_look()) for each in self._errors]  # type: ignore[attr-defined]
         self.show_marks()
 
     # -- zoom
@@ -627,6 +624,14 @@ class SqlEditor(QPlainTextEdit):
 
 def _is_word(text: str) -> bool:
     return all(letter.isalnum() or letter in "_$" for letter in text)
+
+
+def _error_look() -> QTextCharFormat:
+    look = QTextCharFormat()
+    look.setUnderlineStyle(QTextCharFormat.UnderlineStyle.WaveUnderline)
+    look.setUnderlineColor(theme.colour("bad"))
+    look.setBackground(theme.colour("bad_soft"))
+    return look
 
 
 def _selection(cursor: QTextCursor, look: QTextCharFormat) -> QTextEdit.ExtraSelection:
