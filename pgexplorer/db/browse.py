@@ -105,8 +105,6 @@ class Table:
         """
         self.filter.check()
         with self._lent() as on:
-            if self._access is None:
-                self._access = read_access(on.conn, self.relation)
             if self.access.way(self.filter.sorts) is Way.PASS:
                 raise NoPages("It has no key by which pages could be found.")
             self._begin(on)
@@ -123,8 +121,6 @@ class Table:
         """
         self.filter.check()
         with self._lent() as on:
-            if self._access is None:
-                self._access = read_access(on.conn, self.relation)
             if self.access.way(self.filter.sorts) is Way.PASS:
                 raise NoPages("It has no key by which pages could be found.")
             self._begin(on)
@@ -151,16 +147,12 @@ class Table:
         self.filter.check()
         with self._lent() as on:
             self._begin(on)
-            if self._access is None:
-                self._access = read_access(on.conn, self.relation)
             [[count]] = on.ask(self.scope.rows([raw("count(*)")]))
             return int(count or 0)
 
     def value(self, place: Row, column: str) -> tuple[bool, str | None]:
         """Return whether the row at *place* is still there, and its whole value in *column*."""
         with self._lent() as on:
-            if self._access is None:
-                self._access = read_access(on.conn, self.relation)
             self._begin(on)
             query = sql.SQL("SELECT {} FROM {} AS t WHERE ").format(
                 sql.Identifier("t", column), table_name(self.relation)
@@ -215,6 +207,8 @@ class Table:
         if self._stopped:
             raise RefusedSql("Stopped.")
         with self._client.lend(self._holder, discard=bool(self.filter.where)) as conn:
+            if self._access is None:
+                self._access = read_access(conn, self.relation)
             running = self._running = Running(conn)
             try:
                 if self._stopped:  # while a connection was waited for

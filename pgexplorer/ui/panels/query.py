@@ -51,6 +51,7 @@ from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.flow_layout import FlowLayout
 from pgexplorer.ui.widgets.sql_editor import SqlEditor
+from pgexplorer.ui.widgets.tall import Tall
 from pgexplorer.units import age
 
 _MOST_NOTICES = 200  # said in the message; the log has more
@@ -181,6 +182,7 @@ class QueryPanel(Panel):
         self._outcome = ""  # what the statement that ended last came to
         self._state = QLabel(textFormat=Qt.TextFormat.PlainText)
         self._state.setProperty("muted", True)
+        self._state.hide()
         self._clock = QTimer(self, interval=200)
         self._clock.timeout.connect(self._tick)
         self._watch = QTimer(self, interval=_LOOK)
@@ -206,7 +208,7 @@ class QueryPanel(Panel):
         bar.addWidget(self._log_button)
         bar.addWidget(self._state)
         tools.addWidget(self._more_button(), 0, Qt.AlignmentFlag.AlignTop)
-        top = QWidget()
+        top = Tall()
         column = QVBoxLayout(top)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -772,10 +774,14 @@ class QueryPanel(Panel):
         """Show what is under way, unless it is over before the clock ticks: in a narrow window the text takes a row."""
         self._doing = text
         if not text or self._state.text():
-            self._state.setText(text)
+            self._show_state(text)
+
+    def _show_state(self, text: str) -> None:
+        self._state.setText(text)
+        self._state.setVisible(bool(text))
 
     def _tick(self) -> None:
-        self._state.setText(self._doing)
+        self._show_state(self._doing)
         known = self.results.coming
         soon = f" · {human_count(known)} rows so far" if known else ""
         self._say(f"running · {time.perf_counter() - self._began:.1f} s{soon}")
