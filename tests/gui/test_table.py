@@ -303,7 +303,7 @@ def test_that_the_pool_of_one_serves_browsing(driver, profile, own_schema, do):
     assert ids(panel)[-1] == 3000
 
 
-_SLOW = "(SELECT count(*) FROM pg_sleep(CASE id WHEN 9 THEN 8 ELSE 0 END)) >= 0"
+_SLOW = "(SELECT count(*) FROM pg_sleep(CASE id WHEN 9 THEN 20 ELSE 0 END)) >= 0"
 
 
 def reads(admin):
@@ -376,3 +376,26 @@ def test_that_a_table_whose_server_was_left_says_so_and_is_read_again_by_refresh
     connected.settle()
     assert large.message.text() == ""
     assert large._shown == large._now()
+
+
+@pytest.mark.parametrize("width", [1024, 1280, 1600])
+def test_that_at_any_width_no_button_is_cut_and_the_filter_has_room(connected, large, width):
+    connected.frame.resize(width, 700)
+    made = [connected.find(f"table.{name}") for name in ("condition", "refresh", "count", "export", "import")]
+    connected.until(
+        lambda: connected.frame.width() == width and all(each.width() >= each.sizeHint().width() for each in made)
+    )
+    assert all(each.accessibleName() and each.toolTip() for each in made)
+    assert any(each.text() for each in made) is (width >= 1600)
+    assert large.where.width() >= 120
+
+
+def test_that_a_filter_that_cannot_be_leaves_no_blank(connected, large):
+    large.where.setText("id = 'x'")
+    large.refresh()
+    connected.settle()
+    assert "invalid input syntax" in large.message.text()
+    assert large._empty.isVisible()
+    large._clear()
+    connected.settle()
+    assert large.grid.isVisible()

@@ -4,7 +4,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QInputDialog, QLineEdit, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QInputDialog,
+    QLineEdit,
+    QPushButton,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
 from typing_extensions import override
 
 from pgexplorer.db.browse import Counting, Page, Read, Table, To
@@ -16,6 +26,7 @@ from pgexplorer.db.values import human_count
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.models.result_model import ResultModel
 from pgexplorer.server import Server
+from pgexplorer.ui import theme
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.condition_dialog import ConditionDialog
 from pgexplorer.ui.confirm_dialog import confirm_on_production
@@ -30,6 +41,7 @@ from pgexplorer.ui.widgets.empty_state import EmptyState
 PASS_LIMIT = 1_000_000  # rows of what can only be read from its beginning, unless more are asked for
 _MOST_ROW = 2**31 - 1
 _LARGE = 1_000_000  # rows from which on sorting without an index is said beforehand
+_FILTER_ROOM = 260  # pixels that the filter and what is about it are left
 _HOWS = {
     "=": Operator.EQUAL,
     "<>": Operator.UNEQUAL,
@@ -83,6 +95,7 @@ class TablePanel(Panel):
         self.grid.copied.connect(self._say_copied)
         self.grid.copy_refused.connect(self._say_not_copied)
         self._empty = EmptyState("table", "", "")
+        self._words: dict[QPushButton, str] = {}  # of the buttons that lose them where it is narrow
         self._stack = QStackedLayout()
         self._stack.addWidget(self.grid)
         self._stack.addWidget(self._empty)
@@ -118,8 +131,10 @@ class TablePanel(Panel):
             made = button(self.action(f"table.{name}"), f"table.{name}", style=style)
             if style:
                 made.setText("")
-            elif name == "count":
-                made.setText("Count")
+            else:
+                if name == "count":
+                    made.setText("Count")
+                self._words[made] = made.text()
             row.addWidget(made)
         head = QWidget()
         column = QVBoxLayout(head)
@@ -132,6 +147,22 @@ class TablePanel(Panel):
         whole.setSpacing(0)
         whole.addWidget(head)
         whole.addLayout(self._stack, 1)
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_buttons()
+
+    def _fit_buttons(self) -> None:
+        """Leave the buttons their icons alone where with words they would leave the filter no room."""
+        words = sum(each.fontMetrics().horizontalAdvance(text) + theme.scaled(58) for each, text in self._words.items())
+        is_narrow = self.width() < words + theme.scaled(_FILTER_ROOM)
+        for each, text in self._words.items():
+            if bool(each.text()) is is_narrow:
+                each.setText("" if is_narrow else text)
+                each.setProperty("icon_only", is_narrow)
+                each.style().unpolish(each)
+                each.style().polish(each)
 
     def _wire(self) -> None:
         reader = self.reader
@@ -323,6 +354,8 @@ class TablePanel(Panel):
             self.reader.pages.begin(Stretch())
             self.grid.setModel(self.reader.pages)
             self._shown = None
+            self._empty.say("error", "Nothing is shown", "The message above says why.")
+            self._stack.setCurrentWidget(self._empty)
         self._say("")
 
     def _idle(self) -> None:
