@@ -82,6 +82,16 @@ class Table:
             self._access = read_access(conn, self.relation)
         return self._access.way(self.filter.sorts)
 
+    def knows_places(self, before: "Table") -> bool:
+        """Look at the relation, and return whether *before*, the same one earlier, named places as this does. Blocks.
+
+        A key may have come, gone or changed meanwhile. Raises what `read` raises.
+        """
+        way, sorts = self.find_way(), self.filter.sorts
+        if before.access.way(before.filter.sorts) is not way:
+            return False
+        return way is not Way.KEY or self.access.order(sorts).terms == before.access.order(before.filter.sorts).terms
+
     def pass_query(self) -> str:
         """Return the SELECT that reads all of it in one pass: for a view, or for an order that no index serves."""
         names = [sql.Identifier("t", column.name) for column in self.access.columns]

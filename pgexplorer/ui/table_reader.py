@@ -79,25 +79,37 @@ class TableReader(QObject):
         """Whether something is being read."""
         return self._job is not None
 
-    def open(self, table: Table, query: Callable[[str], Query], start: Read | None = None) -> None:
-        """Read *table* from its beginning, or from *start*; *query* makes a query of what has no pages."""
+    def open(
+        self, table: Table, query: Callable[[str], Query], start: Read | None = None, before: Table | None = None
+    ) -> None:
+        """Read *table* from its beginning, or from *start*; *query* makes a query of what has no pages.
+
+        A *start* is of the table as it was read *before*, which is the one in use; where its rows have another key
+        now it is no place in it.
+        """
         self.leave()
+        before = before or self._table
         self._table = table
         wanted = start or Read(To.FIRST)
         self.began = time.perf_counter()
         again = table
 
         def work() -> Iterator[Any]:
+            first = wanted
             try:
-                yield from again.read(wanted)
+                if start is not None and before is not None and not again.knows_places(before):
+                    yield (first := Read(To.FIRST))
+                yield from again.read(first)
             except NoPages:
                 yield _Pass(again.pass_query())
 
         stretch = Stretch()
 
         def heard(news: Any) -> None:
-            nonlocal stretch
+            nonlocal stretch, wanted
             match news:
+                case Read():
+                    wanted = news
                 case Opened():
                     stretch = Stretch(news.columns, news.rows, again.scope.page_size)
                 case Page():
@@ -110,7 +122,7 @@ class TableReader(QObject):
                 case _:
                     pass
 
-        self._start(work, heard, lambda: self.open(table.again(), query, start))
+        self._start(work, heard, lambda: self.open(table.again(), query, start, before))
 
     def look(self) -> None:
         """Take notice of what is in sight now."""

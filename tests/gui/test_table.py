@@ -399,3 +399,23 @@ def test_that_a_filter_that_cannot_be_leaves_no_blank(connected, large):
     large._clear()
     connected.settle()
     assert large.grid.isVisible()
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        "ALTER TABLE t DROP CONSTRAINT t_pkey",
+        "ALTER TABLE t ALTER id TYPE text",
+        "ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (name)",
+        "ALTER TABLE t RENAME id TO number",
+    ],
+)
+def test_that_a_table_whose_key_has_changed_is_refreshed(connected, large, do, own_schema, altered):
+    scroll(connected, large, 0.5)
+    do(f"SET search_path = {own_schema}; {altered}")
+    large.refresh()
+    connected.settle()
+    assert large.message.text() == ""
+    scroll(connected, large, 0.6)
+    assert large.message.text() == ""
+    assert all(isinstance(each, int) for each in ids(large))
