@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import psycopg2
 import pytest
 from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtGui import QGuiApplication
@@ -56,7 +57,12 @@ def scroll(connected, panel, share):
 
 
 def ids(panel):
-    return [int(row[0]) for row in in_sight(panel)]
+    return [int(row[0]) for row in in_sight(panel) if row[0].isdigit()]
+
+
+def press(panel, words):
+    """Click the button *words* of the panel's message."""
+    next(each for each in panel.message.findChildren(QPushButton) if each.text() == words).click()
 
 
 def test_that_a_table_has_all_its_rows_in_the_scroll_bar_and_any_of_them_is_read_when_it_is_in_sight(connected, large):
@@ -326,7 +332,7 @@ def test_that_a_read_nobody_waits_for_any_more_is_ended_at_the_server(connected,
     assert connected.server.in_use.pool.stats().used == 0
 
 
-def test_that_a_tab_closed_while_its_rows_are_fetched_is_no_fault(connected, large, do, own_schema, admin):
+def test_that_a_tab_closed_while_its_rows_are_fetched_is_no_fault(connected, large):
     errors = []
     connected.app.jobs.unheard.connect(lambda error, _trace: errors.append(error))
     scroll(connected, large, 0.5)
@@ -343,7 +349,7 @@ def test_that_what_a_failed_read_said_goes_when_a_read_succeeds(connected, large
     scroll(connected, large, 0.5)
     assert "exhausted" in large.message.text()
     connected.hand("pool.return_all")
-    next(each for each in large.message.findChildren(QPushButton) if each.text() == "Try again").click()
+    press(large, "Try again")
     connected.settle()
     assert large.message.text() == ""
     assert ids(large)
@@ -419,3 +425,19 @@ def test_that_a_table_whose_key_has_changed_is_refreshed(connected, large, do, o
     scroll(connected, large, 0.6)
     assert large.message.text() == ""
     assert all(isinstance(each, int) for each in ids(large))
+
+
+def test_that_a_read_that_was_stopped_goes_on_and_says_so_no_more(connected, large, own_schema):
+    table = f"{own_schema}.t"
+    with psycopg2.connect(**connected.server.in_use.profile.parameters("test")) as other:
+        other.cursor().execute(f"LOCK {table} IN ACCESS EXCLUSIVE MODE")
+        bar = large.grid.verticalScrollBar()
+        bar.setValue(bar.maximum() // 2)
+        connected.until(lambda: "still looking" in large.message.text())
+        press(large, "Stop")
+        assert large.message.text().startswith("Stopped.")
+        connected.settle()
+    other.close()
+    press(large, "Go on")
+    connected.until(lambda: min(ids(large), default=0) > 1_000)
+    assert large.message.text() == ""

@@ -378,6 +378,7 @@ class TablePanel(Panel):
         self._stop_counting()
         self.grid.leave()
         self.reader.leave()
+        self.reader.forget()  # a scroll bar that moves on the way out asks for nothing
 
     # -- order and conditions
 
@@ -564,8 +565,12 @@ class TablePanel(Panel):
     def _stop_reading(self) -> None:
         self._going = -1
         self.reader.stop()
-        self.message.show_message("info", "Stopped.", "", "What was read is shown.", [("Go on", self.reader.resume)])
+        self.message.show_message("info", "Stopped.", "", "What was read is shown.", [("Go on", self._resume)])
         self._told = ""
+
+    def _resume(self) -> None:
+        self.message.clear()
+        self.reader.resume()
 
     def _tell(self, title: str, detail: str, actions: list[tuple[str, Any]]) -> None:
         self.message.show_message("info", title, detail, "", actions)
@@ -586,7 +591,7 @@ class TablePanel(Panel):
                 "No rows match" if filtered else f"The {self.relation.kind.word} is empty",
                 "The filter runs at the server; clear it to see all rows."
                 if filtered
-                else "It has columns, but no rows.",
+                else f"It has {'columns, but no' if self.model.columns() else 'no columns and no'} rows.",
                 self.action("table.clear") if filtered else None,
             )
         self._stack.setCurrentIndex(1 if empty else 0)
