@@ -58,8 +58,7 @@ class Application:
         self.is_closed = True
         self.window.hide()
         self.workbench.keeper.close()
-        for panel in self.workbench.query_panels():
-            panel.cancel()
+        self.workbench.leave_views()
         # The pool is cut on a thread: whatever hangs there, the program ends.
         ending = threading.Thread(target=self.server.shut, name="close the pool", daemon=True)
         ending.start()
@@ -117,8 +116,6 @@ def _furnish(qt: QApplication, window: MainWindow, settings: Settings, look: the
     workbench = Workbench(window, server, jobs, settings, demo, connect, tour, look, Journal(), history)
     application = Application(qt, window, workbench, server, jobs, settings, demo, history)
     window.closing.connect(workbench.keep_layout)
-    window.closing.connect(workbench.keeper.write)
-    window.closing.connect(workbench.leave_views)
     window.closing.connect(application.close)
     _collect_on_this_thread(window)
     _catch_bugs(window, jobs)

@@ -92,6 +92,8 @@ class Running:
             self._sent = True
             try:
                 conn = side()
+            except OSError:
+                return True  # the server was left meanwhile, and with it this work
             except psycopg2.Error:
                 if function == CANCEL:
                     _cancel_through_libpq(self._conn)

@@ -19,6 +19,7 @@ def begin(driver, text):
     panel.editor.setPlainText(text)
     panel.run_all()
     driver.until(lambda: panel._started is not None)
+    driver.until(lambda: driver.app.jobs.running == 1)  # the catalog of names was read: nothing else is on the link
     return panel
 
 
