@@ -270,6 +270,23 @@ def test_that_a_waiter_who_was_handed_a_dead_connection_is_the_first_again(fake_
     assert balanced(pool, fake).lost == 1
 
 
+@pytest.mark.parametrize("_try", range(5))
+def test_that_waiters_who_were_all_handed_dead_connections_stand_as_they_stood(fake_pool, fake, _try):
+    pool = fake_pool(3, 3)
+    held = [pool.getconn() for _ in range(3)]
+    callers = queue(pool, 3)
+    open_again = threading.Event()
+    fake.on_connect = lambda _: open_again.wait(20)
+    for conn in held:
+        fake.kill(conn.pid)
+        pool.putconn(conn)
+    waiting(pool, 3)
+    until(lambda: pool.stats().lost == 3)
+    assert [waiter.holder for waiter in pool.waiters()] == ["caller 0", "caller 1", "caller 2"]
+    open_again.set()
+    assert len({id(caller.got()) for caller in callers}) == 3
+
+
 def test_that_an_interrupted_waiter_leaves_the_queue(fake_pool, fake):
     """As Ctrl-C does: who is not there any more must not be handed a connection."""
     pool = fake_pool(1, 1)
