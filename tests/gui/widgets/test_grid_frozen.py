@@ -71,17 +71,27 @@ def test_that_frozen_columns_look_the_same_wherever_the_others_are(grid, qapp):
     assert not entries(grid.menus.of_column(1))["Unfreeze"].isEnabled()
 
 
-def test_that_what_is_scrolled_looks_as_it_does_when_painted_anew(grid, qapp):
+def on_screen(grid, qtbot):
+    """Return what is on the screen at rest: a window is painted some milliseconds after it was asked to be."""
+    shots = [None]
+
+    def rests():
+        shots.append(grid.screen().grabWindow(grid.winId()).toImage())
+        return shots[-1] == shots[-2]
+
+    qtbot.waitUntil(rests)
+    return shots[-1]
+
+
+def test_that_what_is_scrolled_looks_as_it_does_when_painted_anew(grid, qapp, qtbot):
     grid.freeze(1)
     for x, y in ((30, 0), (250, 70), (250, 400), (10, 400), (600, 33), (0, 0), (0, 50)):
         scroll(grid, qapp, x)
         grid.verticalScrollBar().setValue(y)
-        qapp.processEvents()
-        scrolled = grid.screen().grabWindow(grid.winId()).toImage()  # what is on the screen, painted as it came
+        scrolled = on_screen(grid, qtbot)  # painted as it came
         grid.viewport().update()
         grid.horizontalHeader().viewport().update()
-        qapp.processEvents()
-        assert grid.screen().grabWindow(grid.winId()).toImage() == scrolled
+        assert on_screen(grid, qtbot) == scrolled
 
 
 def test_that_a_click_on_a_frozen_cell_hits_it(grid, qapp, qtbot):
