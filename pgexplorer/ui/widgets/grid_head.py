@@ -17,7 +17,38 @@ LEAST_WIDTH = 60
 Sorting = Sequence[tuple[int, Qt.SortOrder]]
 
 
-class GridHeader(QHeaderView):
+class _Hovered(QHeaderView):
+    """A header that marks the section under the mouse, and is measured anew when fonts and colours change."""
+
+    def __init__(self, orientation: Qt.Orientation, parent: QWidget | None = None) -> None:
+        super().__init__(orientation, parent)
+        self._hovered = -1
+        self.setMouseTracking(True)
+
+    @override
+    def mouseMoveEvent(self, e: QMouseEvent) -> None:
+        super().mouseMoveEvent(e)
+        self._hover(self.logicalIndexAt(e.position().toPoint()))
+
+    @override
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._hover(-1)
+
+    @override
+    def changeEvent(self, arg__1: QEvent, /) -> None:
+        super().changeEvent(arg__1)
+        if arg__1.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self.updateGeometry()
+            self.viewport().update()
+
+    def _hover(self, section: int) -> None:
+        if section != self._hovered:
+            self._hovered = section
+            self.viewport().update()
+
+
+class GridHeader(_Hovered):
     """Column heads of two lines: the name, and below it the type, muted.
 
     Where sorting is offered, a click on a head asks for it and Ctrl+click selects the column; else a click selects it.
@@ -33,8 +64,6 @@ class GridHeader(QHeaderView):
         self.setHighlightSections(False)
         self.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.setStretchLastSection(False)
-        self.setMouseTracking(True)
-        self._hovered = -1
         self._look: _HeadLook | None = None
         self._held = Qt.KeyboardModifier.NoModifier  # while the mouse was pressed last
         self._sorting: list[tuple[int, Qt.SortOrder]] = []
@@ -98,23 +127,6 @@ class GridHeader(QHeaderView):
     def mousePressEvent(self, e: QMouseEvent) -> None:
         self._held = e.modifiers()
         super().mousePressEvent(e)
-
-    @override
-    def mouseMoveEvent(self, e: QMouseEvent) -> None:
-        super().mouseMoveEvent(e)
-        self._hover(self.logicalIndexAt(e.position().toPoint()))
-
-    @override
-    def leaveEvent(self, event: QEvent) -> None:
-        super().leaveEvent(event)
-        self._hover(-1)
-
-    @override
-    def changeEvent(self, arg__1: QEvent, /) -> None:
-        super().changeEvent(arg__1)
-        if arg__1.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
-            self.updateGeometry()
-            self.viewport().update()
 
     def _paint_words(self, painter: QPainter, inner: QRect, column: int) -> None:
         name, kind = self._words(column)
@@ -183,20 +195,13 @@ class GridHeader(QHeaderView):
             self._look = _HeadLook(key)
         return self._look
 
-    def _hover(self, column: int) -> None:
-        if column != self._hovered:
-            self._hovered = column
-            self.viewport().update()
 
-
-class RowHeader(QHeaderView):
+class RowHeader(_Hovered):
     """The numbers of the rows, which the model says; all rows are of one height."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Vertical, parent)
-        self._hovered = -1
         self._look: _NumberLook | None = None
-        self.setMouseTracking(True)
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
 
     @override
@@ -235,23 +240,6 @@ class RowHeader(QHeaderView):
         finally:
             painter.end()
 
-    @override
-    def mouseMoveEvent(self, e: QMouseEvent) -> None:
-        super().mouseMoveEvent(e)
-        self._hover(self.logicalIndexAt(e.position().toPoint()))
-
-    @override
-    def leaveEvent(self, event: QEvent) -> None:
-        super().leaveEvent(event)
-        self._hover(-1)
-
-    @override
-    def changeEvent(self, arg__1: QEvent, /) -> None:
-        super().changeEvent(arg__1)
-        if arg__1.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
-            self.updateGeometry()
-            self.viewport().update()
-
     def _words(self, row: int) -> str:
         value = self.model().headerData(row, Qt.Orientation.Vertical, Qt.ItemDataRole.DisplayRole)
         return str(row + 1) if value is None else str(value)
@@ -262,14 +250,15 @@ class RowHeader(QHeaderView):
             self._look = _NumberLook(key)
         return self._look
 
-    def _hover(self, row: int) -> None:
-        if row != self._hovered:
-            for each in (self._hovered, row):
+    @override
+    def _hover(self, section: int) -> None:
+        if section != self._hovered:
+            for each in (self._hovered, section):
                 if each >= 0:
                     self.viewport().update(
                         0, self.sectionViewportPosition(each), self.width(), self.defaultSectionSize()
                     )
-            self._hovered = row
+            self._hovered = section
 
 
 class _NumberLook:
