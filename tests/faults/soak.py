@@ -34,6 +34,7 @@ from pgexplorer.pool.pg_pool import PgPool
 THREADS, SIZE = 16, 8
 NAME = "soak"
 PATIENCE = 20.0  # seconds a check-out may wait
+TRUST = 0.001  # seconds for which PgPool does not look again at a connection that it has seen alive
 
 
 @dataclass
@@ -160,10 +161,15 @@ class Soak:
         self.pace.wait(self.random.uniform(0.05, longest))
 
     def while_idle(self, fault):
-        """Do *fault* while every connection is at home: it must cost nobody a statement."""
+        """Do *fault* while every connection is at home: it must cost nobody a statement.
+
+        Who asks within the millisecond in which PgPool trusts what it has seen alive may meet it (decision 011):
+        nobody asks then.
+        """
         self.go.clear()
         if self.wait(lambda: all(self.parked) and self.pool.stats().size == self.pool.stats().idle, 10):
             fault()
+            self.pace.wait(5 * TRUST)
             self.is_idle_fault = True
         self.go.set()
 
