@@ -1,4 +1,4 @@
-"""The command line: open (default), demo, tour, doctor. No Qt before it is known that a window can open."""
+"""The command line: open (default), demo, tour, doctor, desktop. No Qt before it is known that a window can open."""
 
 import argparse
 import contextlib
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 CLEAN, USAGE, INTERNAL, INTERRUPTED = 0, 2, 70, 130
-_COMMANDS = ("open", "demo", "tour", "doctor")
+_COMMANDS = ("open", "demo", "tour", "doctor", "desktop")
 _EPILOG = """\
 exit codes: 0 all went well, 1 the tour could not show everything, 2 wrong usage or something is missing here,
 70 a bug (its traceback is on stderr), 130 interrupted
@@ -57,6 +57,7 @@ def _run(words: list[str]) -> int:
         "demo": _demo,
         "tour": _tour,
         "doctor": _doctor,
+        "desktop": _desktop,
     }
     return commands[options.command](options)
 
@@ -110,6 +111,23 @@ def _doctor(_options: argparse.Namespace) -> int:
     from pgexplorer.doctor import report
 
     return report(sys.stdout)
+
+
+def _desktop(options: argparse.Namespace) -> int:
+    if not sys.platform.startswith("linux"):
+        return _complain("A desktop entry is for Linux. Elsewhere make a shortcut to pgexplorer itself.")
+    from pgexplorer import desktop
+
+    try:
+        if options.remove:
+            gone = desktop.remove()
+            print("\n".join(f"Removed {path}" for path in gone) or "There is no entry of pgexplorer.")
+        else:
+            where = desktop.install(desktop.own_command())
+            print(f"Wrote {where.entry}\nWrote {where.icon}")
+    except OSError as error:
+        return _complain(f"That cannot be written: {error}")
+    return CLEAN
 
 
 def _window(arguments: list[str]) -> int:
@@ -185,7 +203,7 @@ def _parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
     parser = _Parser(
         prog="pgexplorer",
-        usage="pgexplorer [URL]\n       pgexplorer {demo,tour,doctor} …",
+        usage="pgexplorer [URL]\n       pgexplorer {demo,tour,doctor,desktop} …",
         description="A desktop PostgreSQL explorer whose connection pool you can see and govern.",
         epilog=_EPILOG,
         formatter_class=raw,
@@ -200,4 +218,6 @@ def _parser() -> argparse.ArgumentParser:
     tour = commands.add_parser("tour", help="take the tour of connection pooling in the terminal", allow_abbrev=False)
     tour.add_argument("--pictures", metavar="DIR", type=Path, help="take pictures of the window as well, off screen")
     commands.add_parser("doctor", help="say what this machine lacks, and the line that installs it")
+    entry = commands.add_parser("desktop", help="put pgexplorer into the desktop's menu (Linux)", allow_abbrev=False)
+    entry.add_argument("--remove", action="store_true", help="take it out again")
     return parser

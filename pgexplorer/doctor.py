@@ -273,7 +273,7 @@ def _lets_us_in() -> bool:
 
 def checks() -> list[Check]:
     """Look at everything that the program needs or can use. Takes a second at most and opens nothing."""
-    return [_python(), _pyside(), *_linux(), _keyring(), _libpq(), _demo(), _state_folder()]
+    return [_python(), _pyside(), *_linux(), _keyring(), libpq(), _demo(), _state_folder()]
 
 
 def report(out: TextIO) -> int:
@@ -347,7 +347,8 @@ def _keyring() -> Check:
     return Check("Keyring", State.GOOD, "works: passwords can be kept between runs")
 
 
-def _libpq() -> Check:
+def libpq() -> Check:
+    """Look which libpq psycopg2 brings along: an old one is open to a hostile server."""
     try:
         import psycopg2
         from psycopg2.extensions import libpq_version

@@ -152,7 +152,7 @@ def test_that_the_report_ends_with_2_when_no_window_can_open(monkeypatch, platfo
 
 def test_that_an_old_libpq_is_a_warning(monkeypatch):
     monkeypatch.setattr("psycopg2.extensions.libpq_version", lambda: 160004)
-    check = doctor._libpq()
+    check = doctor.libpq()
     assert check.state is doctor.State.WARNING
     assert "libpq 16.4" in check.said
 
