@@ -15,6 +15,7 @@ import psycopg2
 from psycopg2 import extensions as ext
 from psycopg2.extensions import connection, cursor
 
+from pgexplorer.db.aftermath import after_loss
 from pgexplorer.db.cancel import Running
 from pgexplorer.db.client import Client
 from pgexplorer.db.encoding import every_byte, has_none, recoded, sent
@@ -159,6 +160,7 @@ class Query:
         self._running: Running | None = None
         self._stopped = False
         self._notices = _Notices()
+        self._before = 0  # the transaction's status before the statement that was sent last
         self._sent_before = 0  # characters that stand before the user's own in what was sent last
         self._spool: Spool | None = None  # of the statement that runs
         self._told = False  # whether somebody else owns it
@@ -253,6 +255,7 @@ class Query:
     def _one(self, conn: connection, running: Running, index: int, statement: Statement) -> Iterator[News]:
         began = time.perf_counter()
         self._spool, self._told, self._ended_by = None, False, ""
+        self._before = conn.info.transaction_status
         try:
             with self._client.pool.running(conn, statement.text), raw_cursor(conn) as rows:
                 if statement.copy_data is not None:
@@ -437,6 +440,8 @@ class Query:
             return Failed(index, of, ServerError("Stopped: the result is too large", self._ended_by), kept=kept)
         cancelled = running.wanted and (lost or error.pgcode == "57014")
         described = describe(error, lost=lost, sent_before=self._sent_before)
+        if lost:
+            described = after_loss(described, statement.text, self._before)
         return Failed(index, of, described.moved(statement.start + self._offset), cancelled, kept)
 
     def _undecodable(self, conn: connection, error: UnicodeError, statement: Statement) -> ServerError:

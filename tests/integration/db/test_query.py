@@ -30,6 +30,9 @@ def run(query, client):
     return run_text
 
 
+WAITS = "SELECT wait_event FROM pg_stat_activity WHERE pid = %s"
+
+
 def of(kind, news):
     return [each for each in news if isinstance(each, kind)]
 
@@ -286,6 +289,46 @@ def test_that_a_backend_ended_while_it_runs_is_told_as_lost(open_pool, side):
     assert failed.index == 1
     assert not of(RolledBack, news)
     assert client.pool.stats().used == 0
+
+
+SLOW_COMMIT = """
+CREATE TABLE {0}.t (a int);
+CREATE FUNCTION {0}.wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(30); RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON {0}.t DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION {0}.wait()
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "title", "detail"),
+    [
+        ("BEGIN; INSERT INTO {0}.t VALUES (1); COMMIT", 2, "Outcome unknown: ", "may have been committed"),
+        ("INSERT INTO {0}.t VALUES (1)", 0, "Outcome unknown: ", "may have been carried out"),
+        ("BEGIN; SELECT 1; SELECT pg_sleep(30)", 2, "", "transaction was rolled back"),
+        ("SELECT pg_sleep(30)", 0, "", ""),
+    ],
+)
+def test_that_a_link_that_breaks_under_a_change_leaves_its_outcome_open_and_says_so(
+    open_pool, side, admin, own_schema, do, text, at, title, detail
+):
+    do(SLOW_COMMIT.format(own_schema))
+    client = Client(open_pool(1, 1))
+    news = []
+    query = Query(client, text.format(own_schema), "SQL 1", side=side)
+    thread = threading.Thread(target=lambda: news.extend(query.run()))
+    thread.start()
+    until(lambda: client.pool.slots() and admin.value(WAITS, client.pool.slots()[0].pid) == "PgSleep")
+    for conn in list(client.pool.raw._used.values()):
+        link.cut(conn)
+    thread.join(5)
+    assert not thread.is_alive()
+    failed = only(Failed, news)
+    assert failed.index == at
+    assert failed.error.lost
+    assert failed.error.title.startswith(title)
+    assert failed.error.title.startswith("Outcome unknown") == bool(title)
+    assert detail in failed.error.detail
+    assert ("Look at the data" in failed.error.hint) == bool(title)
 
 
 # -- transactions and notices
