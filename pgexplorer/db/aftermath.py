@@ -39,9 +39,7 @@ def _ends_a_transaction(sql: str) -> bool:
         return False
     if raw.stmt.WhichOneof("node") != "transaction_stmt":
         return False
-    kind = raw.stmt.transaction_stmt
-    names = kind.DESCRIPTOR.fields_by_name["kind"].enum_type.values_by_number
-    return names[kind.kind].name in _ENDS
+    return postgast.pg_query_pb2.TransactionStmtKind.Name(raw.stmt.transaction_stmt.kind) in _ENDS
 
 
 def _with(error: ServerError, words: str) -> ServerError:

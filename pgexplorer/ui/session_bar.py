@@ -61,11 +61,11 @@ class SessionBar(QWidget):
         """The button that opens a transaction: it stands among the panel's own, for it is there without a pin."""
         return self._begin
 
-    def show_pin(self, pin: Pin | None, *, running: bool) -> None:
-        """Show what is kept, and whether something runs on it."""
+    def show_pin(self, pin: Pin | None, *, running: bool, connected: bool) -> None:
+        """Show what is kept, whether something runs on it, and whether there is a server to begin with."""
         self._pin, self._running = pin, running
         is_open = pin is not None and pin.is_open
-        self._begin.setEnabled(not running and not is_open)
+        self._begin.setEnabled(connected and not running and not is_open)
         self.setVisible(pin is not None)
         if pin is None:
             self._timer.stop()

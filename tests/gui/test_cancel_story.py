@@ -18,7 +18,7 @@ def begin(driver, text):
     panel = driver.window.new_query()
     panel.editor.setPlainText(text)
     panel.run_all()
-    driver.until(lambda: panel._started is not None)
+    driver.until(lambda: panel.report.started is not None)
     driver.until(lambda: driver.app.jobs.running == 1)  # the catalog of names was read: nothing else is on the link
     return panel
 

@@ -3,7 +3,7 @@
 import pytest
 from PySide6.QtWidgets import QPushButton
 
-from pgexplorer.ui.panels import query as query_panel
+from pgexplorer.ui import kept_session
 
 TEXT = "select '😀' as é;\n\n-- a note\nselect 2;\n" + "\n".join(f"select {n};" for n in range(200))
 
@@ -83,7 +83,7 @@ def test_that_a_damaged_state_is_set_aside_and_said(start, driver, two_tabs, tmp
 
 
 def test_that_a_file_and_what_was_changed_beside_it_come_back(start, driver, tmp_path, monkeypatch):
-    monkeypatch.setattr(query_panel, "ask", lambda *_: True)
+    monkeypatch.setattr(kept_session, "ask", lambda *_: True)
     path, other = tmp_path / "orders.sql", tmp_path / "other.sql"
     path.write_text("select 1;\n")
     other.write_text("select 2;\n")

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QPushButton
 
-from pgexplorer.ui import session_bar
-from pgexplorer.ui.panels import query as query_panel
+from pgexplorer.ui import kept_session, session_bar
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def answers(monkeypatch):
 
     found = Answers([True])
     found.asked = asked
-    monkeypatch.setattr(query_panel, "ask", found)
+    monkeypatch.setattr(kept_session, "ask", found)
     return found
 
 
@@ -146,7 +145,7 @@ def test_that_notifications_are_shown_without_another_statement(connected, do):
 
 
 def test_that_a_backend_that_is_ended_while_it_is_kept_is_said(connected, admin, monkeypatch):
-    monkeypatch.setattr(query_panel, "_LOOK", 50)
+    monkeypatch.setattr(kept_session, "_LOOK", 50)
     panel = connected.query("BEGIN")
     pid = panel.pin.pid
     admin.terminate(pid)
@@ -159,7 +158,7 @@ def test_that_a_backend_that_is_ended_while_it_is_kept_is_said(connected, admin,
 
 def test_that_a_run_finds_that_its_backend_is_gone_and_the_text_is_kept(connected, admin):
     panel = connected.query("CREATE TEMP TABLE scratch (a int)")
-    panel._watch.stop()
+    panel.kept.watch.stop()
     admin.terminate(panel.pin.pid)
     run(connected, panel, "SELECT * FROM scratch")
     assert "is gone." in panel.message.text()
@@ -249,7 +248,7 @@ def test_that_a_tab_closed_in_the_middle_of_a_run_keeps_no_connection(connected,
     panel = connected.query(kept or "SELECT 1")
     panel.editor.setPlainText("BEGIN; SELECT pg_sleep(60)")
     panel.run_all()
-    connected.until(lambda: panel._started is not None and "sleep" in panel._started.statement.text)
+    connected.until(lambda: panel.report.started is not None and "sleep" in panel.report.started.statement.text)
     connected.window._close_tab(0)
     connected.settle()
     assert used(connected) == 0
@@ -298,3 +297,12 @@ def test_that_what_a_closed_pool_had_is_given_back_without_a_fault(connected, an
     connected.settle()
     assert not faults
     assert panel.message.text() == ""
+
+
+def test_that_a_transaction_can_only_be_begun_on_a_server(driver, profile):
+    panel = driver.window.new_query()
+    assert not panel.session_bar.begin_button.isEnabled()
+    driver.open(profile)
+    driver.until(panel.session_bar.begin_button.isEnabled)
+    driver.server.close()
+    driver.until(lambda: not panel.session_bar.begin_button.isEnabled())

@@ -1,6 +1,5 @@
 """The query panel: SQL run on a worker through the pool, a grid for each result, errors at their place."""
 
-import time
 from collections.abc import Iterator
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
@@ -20,30 +19,28 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from pgexplorer.db.errors import RefusedSql
-from pgexplorer.db.explain import Explain, Explained, Options, WouldWrite
-from pgexplorer.db.explain import News as ExplainNews
+from pgexplorer.db.explain import Explain, Options
 from pgexplorer.db.formatting import Formatted, formatted
 from pgexplorer.db.parameters import Filled, Wanted, fill, wanted, with_types
 from pgexplorer.db.profile import Environment
-from pgexplorer.db.query import ROW_LIMIT, Done, Failed, Kept, News, Notices, Query, Result, RolledBack, Started
+from pgexplorer.db.query import ROW_LIMIT, Query
 from pgexplorer.db.risk import Risk, risks
-from pgexplorer.db.session import Look, Pin, Session, SessionLost
+from pgexplorer.db.session import Pin, SessionLost
 from pgexplorer.db.statements import Statement, statements
-from pgexplorer.db.values import human_bytes, human_count
-from pgexplorer.history import Entry
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.models.result_model import ResultModel
 from pgexplorer.server import Server
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.actions import Action, button
-from pgexplorer.ui.ask import ask
 from pgexplorer.ui.confirm_dialog import confirm_on_production
 from pgexplorer.ui.explain import Explainer
 from pgexplorer.ui.export_dialog import export_query
+from pgexplorer.ui.kept_session import KeptSession
 from pgexplorer.ui.panel import Panel, show_failure
 from pgexplorer.ui.parameter_dialog import ParameterDialog
 from pgexplorer.ui.result_tabs import ResultTabs
 from pgexplorer.ui.run_log import RunLog
+from pgexplorer.ui.run_report import RunReport
 from pgexplorer.ui.session_bar import SessionBar
 from pgexplorer.ui.sql_commands import POSTGRESQL, add_commands
 from pgexplorer.ui.sql_document import SqlDocument
@@ -52,10 +49,6 @@ from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.flow_layout import FlowLayout
 from pgexplorer.ui.widgets.sql_editor import SqlEditor
 from pgexplorer.ui.widgets.tall import Tall
-from pgexplorer.units import age
-
-_MOST_NOTICES = 200  # said in the message; the log has more
-_LOOK, _LISTEN = 3_000, 400  # milliseconds between two looks at a kept connection, and at one that listens
 
 
 class QueryPanel(Panel):
@@ -79,17 +72,6 @@ class QueryPanel(Panel):
         self._job: Job | None = None
         self._query: Query | Explain | None = None
         self._stopping: Job | None = None
-        self._began = 0.0
-        self._started: Started | None = None  # the statement that ran last
-        self._offset = 0  # where the text of the run begins in the editor's
-        self._sent: dict[int, Started] = {}  # by statement, of the last run
-        self._row_limit = ROW_LIMIT  # of the last run
-        self._said: list[str] = []
-        self._dropped = 0  # notices that are not shown
-        self._errors = 0  # of the last run
-        self._session: Session | None = None
-        self._looking: Job | None = None
-        self._first_error = ""
         self._values: dict[str, str | None] = {}  # of parameters, as they were given last
         self._filled: Filled | None = None  # the text of the run where parameters were filled in
         # The text of the last run, where it began, and how it was explained where it was only that.
@@ -110,17 +92,25 @@ class QueryPanel(Panel):
         self.log = RunLog("query")
         self.log.hide()
         self.log.changed.connect(self._count_said)
-        self.session_bar = SessionBar("query")
+        self.kept = KeptSession(self, server, jobs, name)
+        self.kept.told.connect(self._tell)
+        self.kept.failed.connect(self._tell_failure)
+        self.kept.heard.connect(self.log.notify)
         self.session_bar.begin_wanted.connect(lambda: self._do("BEGIN"))
         self.session_bar.commit_wanted.connect(lambda: self._do("COMMIT"))
         self.session_bar.rollback_wanted.connect(lambda: self._do("ROLLBACK"))
-        self.session_bar.unpin_wanted.connect(self.unpin)
         self._empty = EmptyState(
             "play", "No result yet", "Ctrl+Enter runs the selection or the statement at the caret, F5 everything."
         )
         self._below = QStackedWidget()
         self._below.addWidget(self._empty)
         self._below.addWidget(self.results)
+        self.report = RunReport(server, self.editor, self.log, self.message, self._below, self.results, self._empty)
+        self.report.told.connect(self._tell)
+        self.report.said.connect(self._say)
+        self.report.doing.connect(self._say_state)
+        self.report.more_wanted.connect(self._fetch_more)
+        self.report.statement_ended.connect(self.statement_ended)
         self.add_actions(
             [
                 Action(
@@ -179,17 +169,12 @@ class QueryPanel(Panel):
         self.limit.setMaximumWidth(theme.scaled(142))
         self.limit.setStepType(QSpinBox.StepType.AdaptiveDecimalStepType)
         self._doing = ""  # what is under way, in words
-        self._outcome = ""  # what the statement that ended last came to
         self._state = QLabel(textFormat=Qt.TextFormat.PlainText)
         self._state.setProperty("muted", True)
         self._state.hide()
         self._clock = QTimer(self, interval=200)
         self._clock.timeout.connect(self._tick)
-        self._watch = QTimer(self, interval=_LOOK)
-        self._watch.timeout.connect(self._look)
-        server.closed.connect(self._forget_session)
         self._lay_out()
-        self._show_pin()
 
     def _lay_out(self) -> None:
         tools = QHBoxLayout()
@@ -311,7 +296,7 @@ class QueryPanel(Panel):
 
     def _ask_values(self, text: str, offset: int, values: list[Wanted], explained: Options | None) -> None:
         """Ask the server for the types of the parameters, then the person for their values, then run."""
-        session = self._its_session()
+        session = self.kept.session()
         assert session is not None
         wish = self._wish
 
@@ -361,26 +346,27 @@ class QueryPanel(Panel):
 
     def _start(self, text: str, offset: int, row_limit: int, explained: Options | None = None) -> None:
         self._last = text, offset, explained
-        session = self._its_session()
+        session = self.kept.session()
         if session is None:
             self._tell("info", "Not connected", "", "Connect first; the text is kept.")
             return
         if explained is not None:
-            self._offset = offset
+            self.report.place(offset, row_limit, self._filled)
+            self.report.explains(self._explainer, explained)
             if (explain := self._explainer.explain(session, text, offset, self.name, explained)) is not None:
                 self._begin(explain)
             return
         query = self._query = self._server.query(
             text, self.name, row_limit=row_limit, offset=offset, session=session, go_on=self._go_on.isChecked()
         )
-        self._clear_results()
+        self.report.clear()
         QTimer.singleShot(0, self, self.results.make_grid)
-        self._offset, self._row_limit = offset, row_limit
+        self.report.place(offset, row_limit, self._filled)
         self._begin(query)
 
     def _do(self, text: str) -> None:
         """Run a statement of the transaction's; the results stay."""
-        session = self._its_session()
+        session = self.kept.session()
         if self._job is not None or session is None:
             return
         self._clear_message()
@@ -388,11 +374,7 @@ class QueryPanel(Panel):
 
     def _begin(self, query: Query | Explain) -> None:
         self._query = query
-        self._sent.clear()
-        self._errors = 0
-        self._outcome = ""
-        self._began = time.perf_counter()
-        self._started = None
+        self.report.begin()
         self._set_running(True)
 
         def ended() -> None:
@@ -400,7 +382,7 @@ class QueryPanel(Panel):
                 self._ended()
 
         job = self._job = self._jobs.start(
-            query.run, name=self.name, yielded=self._hear, failed=self._failed, ended=ended
+            query.run, name=self.name, yielded=self.report.hear, failed=self._failed, ended=ended
         )
 
     def export(self) -> None:
@@ -429,7 +411,7 @@ class QueryPanel(Panel):
         def work() -> Iterator[str]:
             yield from query.stop()
 
-        if self._started is None:
+        if self.report.started is None:
             # It still waits for a connection. Nothing was sent, and nothing will be: the tab is free at once, and a
             # connection that comes late goes straight back.
             self._job.ignore()
@@ -473,96 +455,29 @@ class QueryPanel(Panel):
             self._job.ignore()
             self._job = None
         self.results.leave()
-        self._watch.stop()
-        session, self._session = self._session, None
-        if session is not None:
-            self._jobs.call(session.close, name=f"give back {self.name}")
+        self.kept.leave()
 
     @override
     def may_leave(self) -> bool:
-        pin = self.pin
-        if pin is None or not pin.is_open:
-            return True
-        since = age(time.monotonic() - (pin.transaction_since or 0))
-        return ask(
-            self, f"{self.name}: roll the open transaction back?", "\n".join([f"Open for {since}.", *pin.losses])
-        )
+        return self.kept.may_leave()
 
     def current_model(self) -> ResultModel | None:
         """Return the rows of the result that is shown."""
         return self.results.current_model()
 
-    # -- the session
-
     @property
     def pin(self) -> Pin | None:
         """What the tab keeps in its backend between two runs."""
-        return self._session.pin if self._session is not None else None
+        return self.kept.pin
+
+    @property
+    def session_bar(self) -> SessionBar:
+        """The bar that says what is kept."""
+        return self.kept.bar
 
     def unpin(self) -> None:
         """Give the kept connection back, when the person agrees to what is lost."""
-        session, pin = self._session, self.pin
-        if session is None or pin is None or self._job is not None:
-            return
-        if not ask(self, f"Give backend {pin.pid} back to the pool?", "\n".join(pin.losses)):
-            return
-
-        def failed(error: Exception) -> None:
-            show_failure(self.message, error, self._server)
-            self._messages.setVisible(True)
-
-        self._jobs.call(session.release, name=f"give back {self.name}", failed=failed, ended=self._show_pin)
-
-    def _its_session(self) -> Session | None:
-        """Return the tab's session on the pool in use; another one when that pool is another.
-
-        What the tab keeps outlives a pool that was reopened, or is said to be gone: nothing runs beside it unasked.
-        """
-        in_use = self._server.in_use
-        if in_use is None:
-            return None
-        if self._session is None or (self._session.pin is None and self._session.client is not in_use.client):
-            self._session = Session(in_use.client)
-        return self._session
-
-    def _forget_session(self) -> None:
-        """Say what went with the server that was left."""
-        pin, self._session = self.pin, None
-        if pin is not None and pin.is_open:
-            self._tell("warning", "The open transaction was rolled back with the connection.", pin.words)
-        self._show_pin()
-
-    def _show_pin(self) -> None:
-        pin = self.pin
-        self.session_bar.show_pin(pin, running=self._job is not None)
-        if pin is None:
-            self._watch.stop()
-        else:
-            self._watch.setInterval(_LISTEN if pin.is_listening else _LOOK)
-            self._watch.start()
-
-    def _look(self) -> None:
-        """See in a job whether the kept connection lives, and what was notified."""
-        session = self._session
-        if session is None or self._job is not None or (self._looking is not None and self._looking.is_running):
-            return
-
-        def done(found: Look) -> None:
-            if found.notifications or found.dropped:
-                self.log.notify(found.notifications, found.dropped)
-            if found.lost is not None:
-                self._tell_lost(found.lost)
-                self._show_pin()
-
-        self._looking = self._jobs.call(session.look, name=f"look at {self.name}", done=done)
-
-    def _tell_lost(self, pin: Pin) -> None:
-        self._tell(
-            "warning",
-            f"Backend {pin.pid}, which this tab kept, is gone.",
-            "\n".join(["The server has ended it, or the link.", *pin.losses]),
-            "The text is kept. The next run takes a fresh connection from the pool.",
-        )
+        self.kept.unpin()
 
     def _toggle_log(self) -> None:
         self.log.setVisible(not self.log.isVisible())
@@ -580,59 +495,6 @@ class QueryPanel(Panel):
         self.actions_by_name[name] = action
         return action
 
-    def _hear(self, news: News | ExplainNews) -> None:
-        match news:
-            case Started():
-                self._started = self._sent[news.index] = news
-                count = f"statement {news.index + 1} of {news.of} " if news.of > 1 else ""
-                self._say_state(f"Running {count}on backend {news.pid}…")
-            case Result():
-                self._show_rows(news)
-            case Explained():
-                self._show_plan(news)
-                self._outcome = self.status
-            case WouldWrite():
-                self._log_end(news.index, "", -1, time.perf_counter() - self._began, news.words)
-                self._say("nothing was changed")
-                self._outcome = self.status
-                self._explainer.refused(news, self._last[2] or Options())
-            case Done():
-                self._show_done(news)
-                self._outcome = self.status
-            case Notices():
-                self.log.notice(news.lines, news.dropped)
-                self._dropped += news.dropped + max(0, len(self._said) + len(news.lines) - _MOST_NOTICES)
-                self._said = [*self._said, *news.lines][-_MOST_NOTICES:]
-                earlier = [f"… {self._dropped:,} earlier notices are not shown"] if self._dropped else []
-                title = "The server says" if not self.message.isVisible() else self.message.text().partition("\n")[0]
-                self._tell("info", title, "\n".join([*earlier, *self._said]))
-            case Failed():
-                self._show_failed(news)
-                self._outcome = self.status
-            case RolledBack():
-                self._tell(
-                    "warning",
-                    "The transaction was rolled back",
-                    "The text left it open, and the connection went back to the pool.",
-                    "Run BEGIN … COMMIT as one text: each run borrows a connection and returns it.",
-                )
-            case Kept():
-                pass  # told when the run has ended
-
-    def _show_rows(self, news: Result) -> None:
-        started = self._sent.get(news.index)
-        if self.results.show_result(news, started.statement.text if started is not None else ""):
-            self._below.setCurrentWidget(self.results)
-        else:
-            self._tell("warning", "Further results are not shown: there are too many tabs.", "All statements ran.")
-
-    def _show_plan(self, news: Explained) -> None:
-        took = time.perf_counter() - self._began
-        self.results.show_plan(self._explainer.shown(news), news.plan.sql)
-        self._below.setCurrentWidget(self.results)
-        self._log_end(news.index, "EXPLAIN", -1, took)
-        self._say(f"plan · {_ms(took)}")
-
     def _tell_copied(self, cells: int) -> None:
         self._say(f"copied {cells:,} cell{'' if cells == 1 else 's'}")
 
@@ -641,86 +503,9 @@ class QueryPanel(Panel):
         title = f"Not copied ({cells:,} cells): this is too large for a clipboard, or not here any more."
         self._tell("warning", title, "", hint, [("Export…", self.export)])
 
-    def _show_done(self, done: Done) -> None:
-        times = f"first rows {_ms(done.first_s)} · all {_ms(done.total_s)}" if done.has_rows else _ms(done.total_s)
-        self._log_end(done.index, done.status, done.rows, done.total_s)
-        if done.has_rows:
-            model = self.results.model_of(done.index)
-            rows = f"{_rows(done.rows)}" if done.rows else "no rows"
-            if model is not None and not model.columns():
-                rows = f"{_rows(done.rows)} without columns"
-            if not done.complete:
-                rows = f"first {_rows(done.rows)} (limit)"
-                self.results.mark_incomplete(done.index)
-                self._tell_cut(done)
-            self.results.end(done, f"{rows} · {times}")
-            self._say(f"{rows} · {times}")
-            return
-        changed = _rows(done.rows) if done.rows >= 0 else done.status
-        self._say(f"{done.status} · {times}")
-        if not self.results.has_new:
-            self._empty.say("success", done.status, changed if changed != done.status else "")
-            if not self.results.count():
-                self._below.setCurrentWidget(self._empty)
-
-    def _log_end(self, index: int, status: str, rows: int, seconds: float, error: str = "") -> None:
-        """Write what came of a statement into the log and the history."""
-        started = self._sent.get(index)
-        if started is None:
-            return
-        at = f"{index + 1}/{started.of}  " if started.of > 1 else ""
-        words = error or status
-        count = f" · {_rows(rows)}" if rows >= 0 and not error else ""
-        self.log.say(f"{at}{words}{count} · {_ms(seconds)}  {plain.one_line(started.statement.text, 80)}")
-        server = self._server.in_use.profile.address if self._server.in_use is not None else ""
-        self.statement_ended.emit(
-            Entry(started.statement.text, time.time(), server, seconds, rows, "" if error else status, error)
-        )
-
-    def _tell_cut(self, done: Done) -> None:
-        """Say that a limit cut a result, what that means, and what can be done."""
-        more = [(f"Run it again for {more:,} rows", self._fetch_more)] if (more := self._next_limit()) else []
-        model = self.results.model_of(done.index)
-        size = model.rows().size if model is not None else 0
-        self._tell(
-            "info",
-            f"The first {_rows(done.rows)} are shown; there are more.",
-            f"{done.why} The statement was ended there, as a cancel ends it: what its functions changed is undone. "
-            f"The rows take {human_bytes(size)} on the disk.",
-            "" if more else "Ask for less: a WHERE, a LIMIT, or fewer columns.",
-            more,
-        )
-
-    def _show_failed(self, failed: Failed) -> None:
-        self._errors += 1
-        took = time.perf_counter() - self._began
-        self._log_end(failed.index, "", -1, took, "cancelled" if failed.cancelled else failed.error.heading)
-        if self._errors > 1:
-            self._tell("error", f"{self._errors} statements failed; the first: {self._first_error}", "The log has all.")
-            return
-        self._first_error = failed.error.heading
-        where = f"Statement {failed.index + 1} of {failed.of}: " if failed.of > 1 else ""
-        if failed.cancelled:
-            self._tell("warning", f"{where}cancelled".capitalize(), failed.error.title, failed.error.hint)
-        else:
-            self._tell("error", f"{where}{failed.error.heading}", failed.error.detail, failed.error.hint)
-        if failed.error.position is not None and not failed.cancelled:
-            at = failed.error.position
-            if self._filled is not None:
-                at = self._filled.back(at - self._offset) + self._offset
-            self.editor.mark_error(at)
-        word = "stopped" if failed.cancelled else "failed"
-        if failed.kept:
-            self.results.mark_incomplete(failed.index)
-            self._say(f"{word} after {_rows(failed.kept)}: the result is incomplete")
-        else:
-            self._say("cancelled" if failed.cancelled else "failed")
-        if not self.results.has_new:
-            self._empty.say("stop" if failed.cancelled else "error", "No result", "The message above says why.")
-
     def _failed(self, error: Exception) -> None:
         if isinstance(error, SessionLost):
-            self._tell_lost(error.pin)
+            self.kept.tell_lost(error.pin)
             self._empty.say("info", "Nothing was sent", "The message above says why.")
             self._say("")
             return
@@ -738,31 +523,21 @@ class QueryPanel(Panel):
         self._job = self._query = None
         self._set_running(False)
         self._say_state("")
-        self._show_pin()
-        if self._outcome:  # the clock may have ticked between the last news and this
-            self._say(self._outcome)
+        self.report.end()
         self._explainer.ended()
-
-    def _next_limit(self) -> int:
-        """Return the rows for which the run may be sent again: one plain SELECT alone ever is. 0 where it may not."""
-        started = self._started
-        if started is None or started.of > 1 or not started.statement.pages or self._row_limit >= ROW_LIMIT:
-            return 0
-        return min(self._row_limit * 10, ROW_LIMIT)
 
     def _fetch_more(self) -> None:
         """Run the SELECT that was cut again, as it was sent, with a larger limit."""
-        if self._job is not None or self._started is None:
-            return
-        statement, limit = self._started.statement, self._next_limit()
-        self._clear_message()
-        self._start(statement.text, self._offset + statement.start, limit)
+        started, limit = self.report.started, self.report.may_grow
+        if self._job is None and started is not None and limit:
+            self._clear_message()
+            self._start(started.statement.text, self.report.began_at, limit)
 
     def _set_running(self, running: bool) -> None:
         for name in ("query.run", "query.run_all", "query.explain", "query.explain_analyze"):
             self.action(name).setEnabled(not running)
         self.action("query.cancel").setEnabled(running)
-        self.session_bar.show_pin(self.pin, running=running)
+        self.kept.set_running(running)
         if running:
             self._clock.start()
             self._say_state("Waiting for a connection…")
@@ -782,17 +557,7 @@ class QueryPanel(Panel):
 
     def _tick(self) -> None:
         self._show_state(self._doing)
-        known = self.results.coming
-        soon = f" · {human_count(known)} rows so far" if known else ""
-        self._say(f"running · {time.perf_counter() - self._began:.1f} s{soon}")
-
-    def _clear_results(self) -> None:
-        self._said.clear()
-        self._dropped = 0
-        self.results.begin()
-        self.log.begin()
-        self._empty.say("clock", "Running", "")
-        self._below.setCurrentWidget(self.results if self.results.count() else self._empty)
+        self.report.tick()
 
     def _tell_text_refused(self, words: str) -> None:
         self._tell("warning", words)
@@ -803,6 +568,10 @@ class QueryPanel(Panel):
             self._tell(kind, title, detail, "", actions)
         else:
             self._clear_message()
+
+    def _tell_failure(self, error: Exception) -> None:
+        show_failure(self.message, error, self._server)
+        self._messages.setVisible(True)
 
     def _tell(self, kind: str, title: str, detail: str = "", hint: str = "", actions: object = ()) -> None:
         self.message.show_message(kind, plain.one_line(title), detail, hint, actions)  # type: ignore[arg-type]
@@ -815,14 +584,6 @@ class QueryPanel(Panel):
     def _say(self, text: str) -> None:
         self.status = text
         self.status_changed.emit(text)
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row{'' if count == 1 else 's'}"
-
-
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
 def _at(text: str, position: int) -> Statement | None:
