@@ -34,6 +34,7 @@ class Postgres:
     profile: Profile
     admin_parameters: dict
     psql: str | None
+    log: Path | None = None  # what the server writes
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +61,7 @@ def postgres(tmp_path_factory):
         admin = profile.parameters("side") | {"user": server.superuser, "password": server.superuser_password}
         psql = binaries.find().root / "bin" / "psql"
         try:
-            yield Postgres(profile, admin, str(psql) if psql.exists() else shutil.which("psql"))
+            yield Postgres(profile, admin, str(psql) if psql.exists() else shutil.which("psql"), place.find().log)
         finally:
             found = place.find()
             lease.release()
@@ -180,6 +181,34 @@ def do(profile):
                 return cursor.fetchall() if cursor.description else []
 
     return run
+
+
+@pytest.fixture
+def server_log(postgres, admin):
+    """The statements that the application's role sends, as the server's log has them."""
+    if postgres.log is None:
+        pytest.skip("the server's log cannot be read here")
+    role = sql.Identifier(postgres.profile.user)
+    admin.ask(sql.SQL("ALTER ROLE {} SET log_statement = 'all'").format(role))
+    yield ServerLog(postgres.log)
+    admin.ask(sql.SQL("ALTER ROLE {} RESET log_statement").format(role))
+
+
+class ServerLog:
+    """What a server was asked from now on, by connections that begin after now."""
+
+    def __init__(self, path):
+        self._path = path
+        self._begin = path.stat().st_size
+
+    def statements(self):
+        """Return the statements so far, each as it came, line breaks and all."""
+        with self._path.open("rb") as file:
+            file.seek(self._begin)
+            text = file.read().decode()
+        entries = re.split(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC \[\d+\])", text, flags=re.MULTILINE)
+        found = (re.match(r"[^\[]*\[\d+\] LOG:  statement: (.*)\n\Z", each, re.DOTALL) for each in entries)
+        return [each[1].replace("\n\t", "\n") for each in found if each]  # the log sets a tab before each further line
 
 
 @pytest.fixture
