@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from psycopg2.extensions import connection
 
-from pgexplorer.db.encoding import every_byte, exact, has_none
+from pgexplorer.db.encoding import every_byte, exact_row, has_none, is_text
 from pgexplorer.db.keywords import COLUMN_NAME, RESERVED, TYPE_OR_FUNCTION
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz_0123456789")
@@ -305,16 +305,9 @@ def _rows(conn: connection, text: str, is_ascii: bool) -> Generator[Sequence[Any
 
 def _exact(row: Sequence[Any]) -> list[Any] | None:
     """Return *row*, read as LATIN1, as the UTF-8 that it is; None where a text in it is none."""
-    found: list[Any] = []
-    for value in row:
-        whole = isinstance(value, list)
-        read: list[Any] = [
-            exact(each) if isinstance(each, str) else each for each in (cast("list[Any]", value) if whole else [value])
-        ]
-        if any("\udc80" <= letter <= "\udcff" for each in read if isinstance(each, str) for letter in each):
-            return None
-        found.append(read if whole else read[0])
-    return found
+    found = exact_row(row)
+    texts = (text for value in found for text in (cast("list[Any]", value) if isinstance(value, list) else [value]))
+    return found if all(is_text(text) for text in texts if isinstance(text, str)) else None
 
 
 def _tables(rows: Iterator[Sequence[Any]], numbers: dict[int, list[int]]) -> Iterator[Table]:

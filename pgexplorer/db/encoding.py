@@ -1,7 +1,8 @@
 """A database without an encoding: every byte of it is read, and what is sent to it goes as UTF-8, as psql does."""
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from typing import Any, cast
 
 import psycopg2
 from psycopg2 import extensions as ext
@@ -55,3 +56,25 @@ def recoded(text: str) -> str:
 def exact(text: str) -> str:
     """Return what was read as LATIN1 so that `sent` sends the same bytes back."""
     return text.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+
+
+def exact_row(row: Sequence[Any]) -> list[Any]:
+    """Return *row*, read as LATIN1, with every text and every list of texts in it as `exact` has it."""
+    return [
+        exact(value)
+        if isinstance(value, str)
+        else [exact(each) if isinstance(each, str) else each for each in cast("list[Any]", value)]
+        if isinstance(value, list)
+        else value
+        for value in row
+    ]
+
+
+def is_text(text: str) -> bool:
+    """Whether what `exact` made is text: no bytes were kept in it."""
+    return text.isascii() or not any("\udc80" <= letter <= "\udcff" for letter in text)
+
+
+def shown(text: str) -> str:
+    r"""Return what `exact` made as it can be shown: bytes that are no text as \xff."""
+    return text if is_text(text) else text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

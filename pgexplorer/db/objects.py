@@ -18,6 +18,8 @@ class ObjectKind(StrEnum):
     INDEX = "INDEX"
     CONSTRAINT = "CONSTRAINT"
     TRIGGER = "TRIGGER"
+    RULE = "RULE"
+    POLICY = "POLICY"
     FUNCTION = "FUNCTION"  # a window function too
     PROCEDURE = "PROCEDURE"
     AGGREGATE = "AGGREGATE"
@@ -25,6 +27,11 @@ class ObjectKind(StrEnum):
     DOMAIN = "DOMAIN"
     EXTENSION = "EXTENSION"
     ROLE = "ROLE"
+
+    @property
+    def word(self) -> str:
+        """The kind in words, in the middle of a sentence."""
+        return self.value.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +45,27 @@ class DbObject:
     part: int = 0  # the number of a column in its relation (pg_attribute.attnum)
     table: str = ""  # the relation that a column, constraint, index or trigger belongs to, in the same schema
     arguments: str = ""  # of a function, as pg_get_function_identity_arguments writes them
+
+    @property
+    def path(self) -> str:
+        """Where it is and what it is called, for people: names are not quoted in it."""
+        parts = (self.schema, self.table, self.name)
+        if self.kind in FUNCTIONS:
+            return f"{'.'.join(part for part in parts if part)}({self.arguments})"
+        return ".".join(part for part in parts if part)
+
+
+FUNCTIONS = frozenset({ObjectKind.FUNCTION, ObjectKind.PROCEDURE, ObjectKind.AGGREGATE})
+RELATIONS = frozenset(
+    {ObjectKind.TABLE, ObjectKind.FOREIGN_TABLE, ObjectKind.VIEW, ObjectKind.MATERIALIZED_VIEW, ObjectKind.SEQUENCE}
+)
+PARTS = frozenset(  # of a relation
+    {
+        ObjectKind.COLUMN,
+        ObjectKind.INDEX,
+        ObjectKind.CONSTRAINT,
+        ObjectKind.TRIGGER,
+        ObjectKind.RULE,
+        ObjectKind.POLICY,
+    }
+)

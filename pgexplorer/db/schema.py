@@ -46,6 +46,7 @@ class Relation:
     rows: float  # the planner's estimate; -1 when never analysed
     size: int  # bytes on disk with indexes, 0 for a view
     comment: str = ""
+    parent: int = 0  # the oid of the table that it is a partition of
 
     @property
     def summary(self) -> str:
@@ -67,6 +68,10 @@ class TableColumn:
     key_place: int  # 1 upwards in the primary key's own order, 0 outside it
     not_null: bool
     comment: str = ""
+    number: int = 0  # pg_attribute.attnum, where the tree has read it, as what follows
+    default: str = ""  # as an expression; of a generated column what it is made of
+    identity: str = ""  # "a" always, "d" by default
+    generated: str = ""  # "s" stored, "v" virtual
 
     @property
     def is_key(self) -> bool:
