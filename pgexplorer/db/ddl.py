@@ -1,0 +1,63 @@
+"""The SQL that makes an object again, whatever it is and whatever it is called."""
+
+from psycopg2.extensions import connection
+
+from pgexplorer.db import ddl_cluster, ddl_functions, ddl_parts, ddl_tables, ddl_types, ddl_views
+from pgexplorer.db.ddl_reader import Gone, Reader, reading
+from pgexplorer.db.objects import DbObject, ObjectKind
+
+
+class ObjectGone(LookupError):
+    """The object is not there any more."""
+
+
+def read_ddl(conn: connection, obj: DbObject, *, privileges: bool = True) -> str:
+    """Return the SQL that makes *obj* again: run by psql in a database that has what it stands on, it builds the same.
+
+    As `pg_dump --schema-only` does, it says comments, the owner and the grants after the object itself, and of a table
+    all that hangs on it: sequences, indexes, triggers, rules, policies, statistics. Without *privileges* owner and
+    grants are left out, as by --no-owner --no-privileges. Names are qualified whatever the search path is.
+
+    *conn* is in autocommit mode; one transaction that changes nothing, some ten queries. Blocks, for at most 2 s for
+    somebody's exclusive lock. Raises ObjectGone, psycopg2.Error.
+    """
+    with reading(conn) as reader:
+        try:
+            statements = _statements(reader, obj, privileges)
+        except Gone:
+            where = f"{obj.schema}." if obj.schema else ""
+            raise ObjectGone(f"{obj.kind.lower()} {where}{obj.name} is not there any more") from None
+    return "\n\n".join(statements) + "\n"
+
+
+def _statements(reader: Reader, obj: DbObject, privileges: bool) -> list[str]:
+    oid = obj.oid
+    match obj.kind:
+        case ObjectKind.TABLE | ObjectKind.FOREIGN_TABLE:
+            return ddl_tables.table(reader, oid, privileges=privileges)
+        case ObjectKind.VIEW | ObjectKind.MATERIALIZED_VIEW:
+            return ddl_views.view(reader, oid, privileges=privileges)
+        case ObjectKind.SEQUENCE:
+            return ddl_views.sequence(reader, oid, privileges=privileges)
+        case ObjectKind.COLUMN:
+            return ddl_tables.column(reader, obj, privileges=privileges)
+        case ObjectKind.INDEX:
+            return ddl_parts.index(reader, oid)
+        case ObjectKind.CONSTRAINT:
+            return ddl_parts.constraint(reader, oid)
+        case ObjectKind.TRIGGER:
+            return ddl_parts.trigger(reader, oid)
+        case ObjectKind.FUNCTION | ObjectKind.PROCEDURE | ObjectKind.AGGREGATE:
+            return ddl_functions.function(reader, oid, privileges=privileges)
+        case ObjectKind.TYPE:
+            return ddl_types.made_type(reader, oid, privileges=privileges)
+        case ObjectKind.DOMAIN:
+            return ddl_types.domain(reader, oid, privileges=privileges)
+        case ObjectKind.SCHEMA:
+            return ddl_cluster.schema(reader, oid, privileges=privileges)
+        case ObjectKind.EXTENSION:
+            return ddl_cluster.extension(reader, oid)
+        case ObjectKind.ROLE:
+            return ddl_cluster.role(reader, oid)
+        case ObjectKind.DATABASE:
+            return ddl_cluster.database(reader, oid, privileges=privileges)

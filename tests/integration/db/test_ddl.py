@@ -1,0 +1,26 @@
+"""DDL: the text of every object, run through the real psql in an empty database, builds the same object there."""
+
+import pytest
+from fix_ddl import cases, roles, two_databases
+
+from pgexplorer.db.ddl import ObjectGone, read_ddl
+from pgexplorer.db.objects import DbObject, ObjectKind
+
+__all__ = ["roles", "two_databases"]
+
+
+def test_that_the_ddl_of_every_object_builds_the_same_database_again(two_databases, roles):
+    old, new = two_databases
+    version = old.conn.server_version // 10_000
+    found = cases(version, s="ddl_schema", r=roles[0], g=roles[1])
+    old.psql("\n".join(text for _, _, text in found))
+    script = old.texts(found)
+    new.psql("\n".join(script))
+    assert new.dump() == old.dump()
+    assert new.texts(found) == script
+
+
+def test_that_an_object_that_is_gone_is_told_by_its_name(admin):
+    missing = DbObject(ObjectKind.TABLE, 4_000_000_000, "public", "left behind")
+    with pytest.raises(ObjectGone, match=r"table public\.left behind is not there any more"):
+        read_ddl(admin.conn, missing)
