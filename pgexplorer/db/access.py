@@ -66,6 +66,7 @@ class Access:
     block_size: int  # bytes
     rows: float  # the planner's count, -1 where it never counted
     is_lossless: bool  # whether the session writes values so that they can be read back
+    has_versions: bool = False  # whether its rows say which version of them is read
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -116,7 +117,11 @@ SELECT c.relkind IN ('r', 'm') AND NOT c.relhassubclass AND coalesce(am.amname, 
        c.reltuples,
        current_setting('DateStyle') LIKE 'ISO%%' AND current_setting('IntervalStyle') IN ('postgres', 'iso_8601')
            AND current_setting('extra_float_digits')::int > 0,
-       current_setting('server_version_num')::int
+       current_setting('server_version_num')::int,
+       CASE c.relkind WHEN 'r' THEN coalesce(am.amname, '') = 'heap'
+            WHEN 'p' THEN NOT EXISTS (SELECT FROM pg_partition_tree(c.oid) p JOIN pg_class x ON x.oid = p.relid
+                                       WHERE p.isleaf AND x.relkind = 'f')
+            ELSE false END
   FROM pg_class c LEFT JOIN pg_am am ON am.oid = c.relam
  WHERE c.oid = %s
 """
@@ -174,7 +179,7 @@ def read_access(conn: connection, relation: Relation) -> Access:
         cursor.execute(_FACTS, (oid,))
         facts = cursor.fetchone()
     columns = read_columns(conn, oid)
-    is_heap, has_children, blocks, block_size, rows, is_lossless, version = facts or (False,) * 7
+    is_heap, has_children, blocks, block_size, rows, is_lossless, version, versions = facts or (False,) * 8
     found: list[Index] = []
     for names, descending, usable, is_key, is_whole in indexes:
         if not is_whole or relation.kind is Kind.FOREIGN:
@@ -194,4 +199,5 @@ def read_access(conn: connection, relation: Relation) -> Access:
         int(block_size) or 8192,
         float(rows),
         bool(is_lossless),
+        bool(versions),
     )

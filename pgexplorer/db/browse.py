@@ -11,6 +11,7 @@ from psycopg2.extensions import connection
 from pgexplorer.db.access import Access, Way, read_access
 from pgexplorer.db.cancel import Running
 from pgexplorer.db.client import Client
+from pgexplorer.db.editable import Editable, read_editable
 from pgexplorer.db.encoding import every_byte, has_none, recoded
 from pgexplorer.db.errors import RefusedSql
 from pgexplorer.db.ordering import Condition, Filter, Sort, quoted, raw
@@ -114,7 +115,7 @@ class Table:
         PoolError when no connection is free.
         """
         self.filter.check()
-        with self._lent() as on:
+        with self.lent() as on:
             if self.access.way(self.filter.sorts) is Way.PASS:
                 raise NoPages("It has no key by which pages could be found.")
             self._begin(on)
@@ -130,7 +131,7 @@ class Table:
         Raises what `read` raises, and Stopped when *into* takes no more.
         """
         self.filter.check()
-        with self._lent() as on:
+        with self.lent() as on:
             if self.access.way(self.filter.sorts) is Way.PASS:
                 raise NoPages("It has no key by which pages could be found.")
             self._begin(on)
@@ -155,14 +156,14 @@ class Table:
     def count(self) -> int:
         """Count the rows under the filter. Blocks for as long as the server takes; `stop` ends it."""
         self.filter.check()
-        with self._lent() as on:
+        with self.lent() as on:
             self._begin(on)
             [[count]] = on.ask(self.scope.rows([raw("count(*)")]))
             return int(count or 0)
 
     def value(self, place: Row, column: str) -> tuple[bool, str | None]:
         """Return whether the row at *place* is still there, and its whole value in *column*."""
-        with self._lent() as on:
+        with self.lent() as on:
             self._begin(on)
             query = sql.SQL("SELECT {} FROM {} AS t WHERE ").format(
                 sql.Identifier("t", column), table_name(self.relation)
@@ -172,6 +173,25 @@ class Table:
                 return False, None
             cell = found[0][0]
             return True, recoded(cell) if cell is not None and on.is_ascii else cell
+
+    @property
+    def has_key(self) -> bool:
+        """Whether its rows are found by a key."""
+        return self.access.way(self.filter.sorts) is Way.KEY
+
+    def facts(self) -> Editable:
+        """Return what can be changed in it. Blocks; raises what `read` raises."""
+        with self._client.lend(self._holder) as conn:
+            access = self._access = self._access or read_access(conn, self.relation)
+            return read_editable(conn, self.relation, access.oid, has_versions=access.has_versions)
+
+    def identity(self, place: Row) -> Row:
+        """Return what tells the row at *place* from all others, under any order: its key, or its place on the disk."""
+        if self.access.way(self.filter.sorts) is not Way.KEY:
+            return tuple(place)
+        keys = set(self.access.key)
+        terms = self.access.order(self.filter.sorts).terms
+        return tuple(text for term, text in zip(terms, place, strict=True) if term.column in keys)
 
     def same_row(self, place: Row) -> sql.Composable:
         """Return the condition that finds the row at *place* again."""
@@ -213,7 +233,11 @@ class Table:
         return f"table {self.relation.name}"
 
     @contextlib.contextmanager
-    def _lent(self) -> Generator[Session]:
+    def lent(self, label: str = "") -> Generator[Session]:
+        """Lend a connection for some work on it, which `stop` ends; what is still open then is rolled back.
+
+        *label* says in the pool's view what runs. Raises RefusedSql once it was stopped, and what `read` raises.
+        """
         if self._stopped:
             raise RefusedSql("Stopped.")
         with self._client.lend(self._holder, discard=bool(self.filter.where)) as conn:
@@ -224,8 +248,8 @@ class Table:
                 if self._stopped:  # while a connection was waited for
                     raise RefusedSql("Stopped.")
                 with every_byte(conn), raw_cursor(conn) as rows:
-                    label = f"SELECT … FROM {self.relation.schema}.{self.relation.name}"
-                    with self._client.pool.running(conn, label):
+                    reads = f"SELECT … FROM {self.relation.schema}.{self.relation.name}"
+                    with self._client.pool.running(conn, label or reads):
                         yield Session(conn, rows, running, has_none(conn))
             finally:
                 running.finish()

@@ -7,13 +7,14 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
+from typing import NamedTuple
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection, cursor
 from typing_extensions import override
 
-from pgexplorer.db.access import Access, Width
+from pgexplorer.db.access import Access, Way, Width
 from pgexplorer.db.cancel import Running
 from pgexplorer.db.encoding import exact, recoded, sent
 from pgexplorer.db.ordering import Order, Sort, Term, quoted, raw
@@ -31,6 +32,26 @@ _WIDER = 4  # by how much a range of blocks grows when it held too little
 _EXACT = "SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 3"
 _AS_SHOWN = "ROLLBACK TO SAVEPOINT as_shown; RELEASE SAVEPOINT as_shown"
 _MODIFIER = re.compile(r"\(\d+(,-?\d+)?\)")
+
+
+class Version(NamedTuple):
+    """Which version of a row was read, and where it lies."""
+
+    table: str  # the oid of the relation that holds it, which may be a partition
+    ctid: str
+    xmin: str  # the transaction that wrote it: another one, and the row was changed
+
+
+class Place(tuple[str | None, ...]):
+    """Where a row is: its values of an order, or its place on the disk; beside that, which version of it was there."""
+
+    version: Version | None
+
+    def __new__(cls, values: Row, version: Version | None = None) -> "Place":
+        """*values* are what a place is compared by."""
+        made = super().__new__(cls, values)
+        made.version = version
+        return made
 
 
 class To(Enum):
@@ -68,7 +89,7 @@ class Page:
     """Rows that follow one another."""
 
     rows: list[Row]
-    places: list[Row]  # where each of them is: its key, or its place on the disk
+    places: list[Place]  # where each of them is: its key, or its place on the disk
     at_start: bool  # nothing comes before them
     at_end: bool  # nothing comes after them
     row: int | None = None  # the number of the first, where it was counted
@@ -148,8 +169,7 @@ class Reader:
         """Return the columns as they are shown: no more of a long value than a little over what the grid shows."""
         if self._scope.is_whole:
             return list(self._names)
-        pairs = zip(self._names, self._access.widths, strict=True)
-        return [_BEGINNINGS[width](name) for name, width in pairs]
+        return beginnings(self._access)
 
     def _stretch(
         self,
@@ -158,23 +178,23 @@ class Reader:
         limit: int,
         where: Sequence[sql.Composable],
         skip: int = 0,
-    ) -> tuple[list[Row], list[Row]]:
+    ) -> tuple[list[Row], list[Place]]:
         """Read at most *limit* rows under *where*, and where each of them is."""
         on, access = self._on, self._access
         cells, width = self._cells(), len(self._names)
         kept = [name + raw("::text") for name in places]
-        found = on.ask(self._select([*cells, *kept], by, limit, *where, skip=skip))
-        rows, at = [row[:width] for row in found], [row[width:] for row in found]
+        marks = VERSION if access.has_versions else ()
+        found = on.ask(self._select([*cells, *kept, *marks], by, limit, *where, skip=skip))
+        rows, at = [row[:width] for row in found], [row[width : width + len(kept)] for row in found]
+        versions = [read_version(row[width + len(kept) :]) for row in found]
         if not access.is_lossless and found:
             # The rows are the same: it is the same snapshot. Only the text of their keys is another.
             with on.exactly(True):
                 at = on.ask(self._select(kept, by, limit, *where, skip=skip))
         long = [
             column
-            for column, each in enumerate(access.widths)
-            if each is not Width.SHORT
-            and not self._scope.is_whole
-            and any(len(row[column] or "") > LONGEST for row in rows)
+            for column in ([] if self._scope.is_whole else long_columns(access))
+            if any(len(row[column] or "") > LONGEST for row in rows)
         ]
         sizes: list[Row] = []
         if long:
@@ -184,13 +204,8 @@ class Reader:
             rows = [tuple(None if cell is None else recoded(cell) for cell in row) for row in rows]
             at = [tuple(None if cell is None else exact(cell) for cell in row) for row in at]
         for row, size in enumerate(sizes):
-            cut = list(rows[row])
-            for column, count in zip(long, size, strict=True):
-                cell = cut[column]
-                if cell is not None and len(cell) > LONGEST:
-                    cut[column] = Clipped(cell[:LONGEST], int(count or 0))
-            rows[row] = tuple(cut)
-        return rows, at
+            rows[row] = _clipped(rows[row], long, size)
+        return rows, [Place(*each) for each in zip(at, versions, strict=True)]
 
 
 class ByKey(Reader):
@@ -237,10 +252,10 @@ class ByKey(Reader):
 
     def _along(
         self, order: Order, branches: Sequence[sql.Composable | None], skip: int = 0
-    ) -> tuple[list[Row], list[Row]]:
+    ) -> tuple[list[Row], list[Place]]:
         """Read a page and one row more, from one stretch of the order after the other."""
         rows: list[Row] = []
-        places: list[Row] = []
+        places: list[Place] = []
         names = [term.name for term in order.terms]
         for branch in branches:
             left = self._size + 1 - len(rows)
@@ -303,7 +318,7 @@ class ByKey(Reader):
             skip -= self._length(where)
         return None
 
-    def _after_skipping(self, branches: list[sql.Composable | None], skip: int) -> tuple[list[Row], list[Row]]:
+    def _after_skipping(self, branches: list[sql.Composable | None], skip: int) -> tuple[list[Row], list[Place]]:
         for at, branch in enumerate(branches):
             where = [branch] if branch is not None else []
             is_last = at == len(branches) - 1
@@ -462,7 +477,7 @@ class ByBlocks(Reader):
 
     def _forwards(self, low: tuple[int, int], *, at_start: bool = False, row: int | None = None, skip: int = 0) -> Page:
         rows: list[Row] = []
-        places: list[Row] = []
+        places: list[Place] = []
         step = self._step
         while True:
             end = low[0] + step
@@ -479,7 +494,7 @@ class ByBlocks(Reader):
 
     def _backwards(self, high: tuple[int, int] | None, *, at_end: bool = False) -> Page:
         rows: list[Row] = []
-        places: list[Row] = []
+        places: list[Place] = []
         step = self._step
         down = self._CTID + raw(" DESC")
         while True:
@@ -555,6 +570,60 @@ _SIZES: dict[Width, Callable[[sql.Composable], sql.Composable]] = {
     Width.BYTES: lambda name: sql.SQL("octet_length({})").format(name),
     Width.MADE: lambda name: sql.SQL("octet_length(concat({}))").format(name),
 }
+
+
+# What tells the version of a row.
+VERSION: tuple[sql.Composable, ...] = tuple(raw(f"t.{name}::text") for name in ("tableoid", "ctid", "xmin"))
+
+
+def read_version(cells: Row) -> Version | None:
+    """Return the version that the cells of VERSION tell; None where there are none."""
+    return Version(*(cell or "" for cell in cells)) if cells else None
+
+
+def beginnings(access: Access) -> list[sql.Composable]:
+    """Return the columns as they are shown: no more of a long value than a little over what the grid shows."""
+    pairs = zip(access.columns, access.widths, strict=True)
+    return [_BEGINNINGS[width](sql.Identifier("t", column.name)) for column, width in pairs]
+
+
+def long_columns(access: Access) -> list[int]:
+    """Return the columns whose values may be long."""
+    return [column for column, width in enumerate(access.widths) if width is not Width.SHORT]
+
+
+class OneRow:
+    """What is read of one row, so that it can take its place in a page: by a statement that returns it."""
+
+    def __init__(self, scope: Scope) -> None:
+        access = self._access = scope.access
+        self._long = long_columns(access)
+        sizes = [_SIZES[access.widths[at]](sql.Identifier("t", access.columns[at].name)) for at in self._long]
+        places: list[sql.Composable] = [raw("t.ctid::text")]
+        if access.way(scope.sorts) is Way.KEY:
+            places = [term.name + raw("::text") for term in access.order(scope.sorts).terms]
+        self._places = len(places)
+        self.shown = sql.SQL(", ").join([*beginnings(access), *sizes, *places, *VERSION])
+
+    def take(self, cells: Row, *, is_ascii: bool) -> tuple[Row, Place]:
+        """Return the row as a page has it, and where it is."""
+        width, long = len(self._access.columns), len(self._long)
+        row, size = cells[:width], cells[width : width + long]
+        at, version = cells[width + long : width + long + self._places], cells[width + long + self._places :]
+        if is_ascii:
+            row = tuple(None if cell is None else recoded(cell) for cell in row)
+            at = tuple(None if cell is None else exact(cell) for cell in at)
+        return _clipped(row, self._long, size), Place(at, read_version(version))
+
+
+def _clipped(row: Row, long: Sequence[int], sizes: Row) -> Row:
+    """Return *row* with the cells of the columns *long* cut where they are, and told how many bytes they have."""
+    cut = list(row)
+    for column, count in zip(long, sizes, strict=True):
+        cell = cut[column]
+        if cell is not None and len(cell) > LONGEST:
+            cut[column] = Clipped(cell[:LONGEST], int(count or 0))
+    return tuple(cut)
 
 
 def _tid(place: Row) -> tuple[int, int]:
