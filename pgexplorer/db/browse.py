@@ -61,6 +61,7 @@ class Table:
         self.filter = Filter(where.strip(), tuple(conditions), tuple(sorts))
         self._access: Access | None = None
         self._opened = False
+        self._key_at: tuple[int, ...] | None = None  # which parts of a place are the key
         self._running: Running | None = None
         self._stopped = False
 
@@ -187,11 +188,11 @@ class Table:
 
     def identity(self, place: Row) -> Row:
         """Return what tells the row at *place* from all others, under any order: its key, or its place on the disk."""
-        if self.access.way(self.filter.sorts) is not Way.KEY:
-            return tuple(place)
-        keys = set(self.access.key)
-        terms = self.access.order(self.filter.sorts).terms
-        return tuple(text for term, text in zip(terms, place, strict=True) if term.column in keys)
+        if self._key_at is None:
+            terms = self.access.order(self.filter.sorts).terms if self.has_key else ()
+            keys = set(self.access.key)
+            self._key_at = tuple(at for at, term in enumerate(terms) if term.column in keys)
+        return tuple(place[at] for at in self._key_at) if self._key_at else tuple(place)
 
     def same_row(self, place: Row) -> sql.Composable:
         """Return the condition that finds the row at *place* again."""

@@ -46,11 +46,13 @@ class Place(tuple[str | None, ...]):
     """Where a row is: its values of an order, or its place on the disk; beside that, which version of it was there."""
 
     version: Version | None
+    now: "Place | None"  # where the row is since it was changed here; the place itself still says what is read on from
 
     def __new__(cls, values: Row, version: Version | None = None) -> "Place":
         """*values* are what a place is compared by."""
         made = super().__new__(cls, values)
         made.version = version
+        made.now = None
         return made
 
 

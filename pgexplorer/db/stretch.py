@@ -1,9 +1,9 @@
 """The part of a table that is in memory: rows that follow one another, at a place that may only be known about."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pgexplorer.db.pages import Page, Read, To
+from pgexplorer.db.pages import Page, Place, Read, To
 from pgexplorer.db.rows import State
 from pgexplorer.db.values import Column, Row
 
@@ -45,7 +45,7 @@ class Stretch:
         self.is_exact = True  # whether the numbers of the rows that are here are right
         self.is_counted = False  # whether `known` is
         self._rows: list[Row] = []
-        self._places: list[Row] = []
+        self._places: list[Place] = []
         self._known = min(estimate, MOST_ROWS)
         self._true = estimate  # about how many rows the table has, which may be more than a view can show
         self._lead = 0  # rows before the first that the view shows, where it cannot show all
@@ -98,10 +98,36 @@ class Stretch:
         """Return which row of the table the view's *row* is, from 0."""
         return row + self._lead
 
-    def place(self, row: int) -> Row | None:
+    def place(self, row: int) -> Place | None:
         """Return where the view's *row* is in the table; None where it is not here."""
         at = row - self.begin
-        return self._places[at] if 0 <= at < len(self._places) else None
+        if not 0 <= at < len(self._places):
+            return None
+        place = self._places[at]
+        return place.now or place
+
+    def here(self) -> Iterator[tuple[int, Place]]:
+        """Yield the rows that are here, and where they are in the table."""
+        for row, place in enumerate(self._places, self.begin):
+            yield row, place.now or place
+
+    # -- rows changed here
+
+    def replace(self, row: int, cells: Row, place: Place) -> None:
+        """Take what the view's *row* has become. What is read on from it is still found where it was."""
+        at = row - self.begin
+        self._rows[at] = cells
+        before = self._places[at]
+        moved = Place(before, before.version)
+        moved.now = place
+        self._places[at] = moved
+
+    def remove(self, row: int) -> None:
+        """Let the view's *row* go, which is not in the table any more."""
+        at = row - self.begin
+        del self._rows[at], self._places[at]
+        self._true -= 1
+        self._known -= 1
 
     # -- reading on
 
