@@ -128,7 +128,7 @@ class TableGrid(Grid):
 
     @override
     def copy_selection(self, form: str = "Tabs") -> bool:
-        model, area = self.model(), self._area()
+        model, area = self.model(), self.area()
         if not isinstance(model, TableModel) or not area.count or self._is_here(model, area):
             return super().copy_selection(form)
         rows = self._rows_of(area)

@@ -440,7 +440,8 @@ def style_sheet(colours: Colours, scale: float, points: float) -> str:
     - QPushButton: primary (one a panel), danger, quiet, small, icon_only, field (looks like one),
       floating (over other content)
     - QFrame: card, separator (True or "vertical"); QWidget: surface, bar (both with WA_StyledBackground)
-    - fields: invalid; QLineEdit and QPlainTextEdit: mono; text edits: code, flat; QPlainTextEdit: detail
+    - fields: invalid, cell (it lies in a grid); QLineEdit and QPlainTextEdit: mono; text edits: code, flat;
+      QPlainTextEdit: detail
     - item views: card; QProgressBar: thin
     """
     c = colours
@@ -569,6 +570,8 @@ QComboBox::down-arrow {{ image: url(control:chevron-down-{arrow}.svg); width: {p
 QComboBox::down-arrow:disabled {{ image: url(control:chevron-down-{arrow}-off.svg); }}
 QComboBox QLineEdit, QComboBox QLineEdit:focus, QAbstractSpinBox QLineEdit, QAbstractSpinBox QLineEdit:focus {{
     background: transparent; border: none; padding: 0; min-height: 0; }}
+QLineEdit[cell="true"], QLineEdit[cell="true"]:focus, QComboBox[cell="true"], QComboBox[cell="true"]:focus,
+QComboBox[cell="true"]:on {{ border: {thick} solid {c.focus}; border-radius: 0; padding: 0 {px(4)}; min-height: 0; }}
 QComboBox QAbstractItemView, QComboBox QAbstractItemView:focus {{ background: {c.raised}; border: none;
     padding: {px(3)}; }}
 QComboBox QAbstractItemView::item {{ min-height: {px(24)}; padding: 0 {px(6)}; border-radius: {px(4)}; }}

@@ -142,11 +142,11 @@ def test_that_conditions_on_columns_go_with_the_filter_and_can_be_changed_and_re
     large.grid.filter_wanted.emit(2, "5", "=")
     connected.settle()
     assert ids(large)[:3] == [103, 110, 117]
-    large._add(Condition("name", Operator.CONTAINS, "99%"))
+    large.filter.add(Condition("name", Operator.CONTAINS, "99%"))
     connected.settle()
     assert connected.find("table.grid").isVisible() is False
-    large._conditions.pop()
-    large._add(Condition("name", Operator.BEGINS, "NAME 299"))
+    large.filter.conditions.pop()
+    large.filter.add(Condition("name", Operator.BEGINS, "NAME 299"))
     connected.settle()
     large._count()
     connected.settle()
@@ -284,7 +284,7 @@ def test_that_a_count_is_stopped(connected, large):
     connected.settle()
     large._count()
     connected.until(lambda: connected.message("table.message").startswith("Counting the rows…"))
-    large._stop_counting()
+    large.counting.stop()
     connected.until(lambda: connected.server.in_use.pool.stats().used == 0)
     assert connected.message("table.message") == ""
 
@@ -381,7 +381,7 @@ def test_that_a_table_whose_server_was_left_says_so_and_is_read_again_by_refresh
     large.refresh()
     connected.settle()
     assert large.message.text() == ""
-    assert large._shown == large._now()
+    assert large._shown == large.filter.now()
 
 
 @pytest.mark.parametrize("width", [1024, 1280, 1600])
@@ -402,7 +402,7 @@ def test_that_a_filter_that_cannot_be_leaves_no_blank(connected, large):
     connected.settle()
     assert "invalid input syntax" in large.message.text()
     assert large._empty.isVisible()
-    large._clear()
+    large.filter.clear()
     connected.settle()
     assert large.grid.isVisible()
 

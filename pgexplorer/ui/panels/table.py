@@ -1,15 +1,12 @@
 """The table panel: one relation in a grid, filtered and sorted at the server, any row of it a scroll away."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
-    QDialog,
     QHBoxLayout,
     QInputDialog,
-    QLineEdit,
     QPushButton,
     QStackedLayout,
     QVBoxLayout,
@@ -18,24 +15,24 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from pgexplorer.db.browse import Counting, Page, Read, Table, To
-from pgexplorer.db.ordering import Condition, Filter, Operator, Sort
+from pgexplorer.db.ordering import Condition, Operator
 from pgexplorer.db.query import Done, Failed, Query
 from pgexplorer.db.schema import Kind, Relation
 from pgexplorer.db.stretch import Stretch
 from pgexplorer.db.values import human_count
-from pgexplorer.jobs import Job, Jobs
+from pgexplorer.jobs import Jobs
 from pgexplorer.models.result_model import ResultModel
 from pgexplorer.server import Server
 from pgexplorer.ui import theme
 from pgexplorer.ui.actions import Action, button
-from pgexplorer.ui.condition_dialog import ConditionDialog
 from pgexplorer.ui.confirm_dialog import confirm_on_production
 from pgexplorer.ui.export_dialog import export_table
 from pgexplorer.ui.import_dialog import import_table
 from pgexplorer.ui.panel import Panel, show_failure
+from pgexplorer.ui.table_count import TableCount
+from pgexplorer.ui.table_filter import Shown, TableFilter
 from pgexplorer.ui.table_grid import TableGrid
 from pgexplorer.ui.table_reader import TableReader
-from pgexplorer.ui.widgets.chips import Chip, Chips
 from pgexplorer.ui.widgets.empty_state import EmptyState
 
 PASS_LIMIT = 1_000_000  # rows of what can only be read from its beginning, unless more are asked for
@@ -63,26 +60,18 @@ class TablePanel(Panel):
         self.status = ""
         self._server = server
         self._jobs = jobs
-        self._conditions: list[Condition] = []
-        self._sorts: list[Sort] = []
-        self._shown: tuple[str, list[Condition], list[Sort]] | None = None  # what the rows on screen are under
+        self._shown: Shown | None = None  # what the rows on screen are under
         self._limit = PASS_LIMIT
-        self._counting: tuple[Table, Job] | None = None
+        self.counting = TableCount(jobs, self)
         self._going = -1  # the row that is counted to
         self._wanted_column = ""  # to be shown once the columns are known
         self._is_refused = False  # the order that was wished for, which the message bar says
         self._trouble = ""  # what the message bar says of a read that failed, until one succeeds
         self._told = ""  # what the message bar says of a read, to be taken back after it
         self.reader = TableReader(jobs, self._in_sight, self)
-        self.where = QLineEdit(placeholderText="WHERE …   e.g. last_name ilike 'a%'", clearButtonEnabled=True)
-        self.where.setObjectName("table.where")
-        self.where.setAccessibleName("Filter: a condition as it stands behind WHERE")
-        self.where.setProperty("mono", True)
-        self.where.returnPressed.connect(self.refresh)
-        self.chips = Chips("table.chips")
-        self.chips.setAccessibleName("Conditions and order")
-        self.chips.chosen.connect(self._edit_chip)
-        self.chips.removed.connect(self._remove_chip)
+        self.filter = TableFilter(self)
+        self.filter.changed.connect(self.refresh)
+        self.where, self.chips = self.filter.where, self.filter.chips
         self.grid = TableGrid(self.reader, jobs, self.message)
         self.grid.setObjectName("table.grid")
         self.grid.setAccessibleName(f"Rows of {relation.name}")
@@ -104,7 +93,7 @@ class TablePanel(Panel):
                 Action("table.refresh", "Refresh", self.refresh, "F5", "refresh", "Read the table again"),
                 Action("table.where", "Filter rows", self.where.setFocus, "Ctrl+Shift+F", "filter"),
                 Action("table.condition", "Filter by a column…", self._add_condition, "Ctrl+Alt+F", "filter"),
-                Action("table.clear", "Clear filter and order", self._clear, "", "close"),
+                Action("table.clear", "Clear filter and order", self.filter.clear, "", "close"),
                 Action("table.count", "Count rows", self._count, "Ctrl+Alt+C", "number", "Count the rows exactly"),
                 Action("table.go_to", "Go to exact row…", self._ask_row, "Ctrl+Alt+G", "arrow-down"),
                 Action("table.export", "Export…", self._export, "Ctrl+E", "download", "Write the rows to a file"),
@@ -176,6 +165,9 @@ class TablePanel(Panel):
         reader.idle.connect(self._idle)
         reader.pages.moved.connect(self.grid.keep_in_sight)
         self.message.closed.connect(reader.relent)
+        self.counting.counted.connect(self._counted)
+        self.counting.failed.connect(self._not_counted)
+        self.counting.stopped.connect(self._take_back)
         self._server.closed.connect(self._disconnected)
         bar = self.grid.verticalScrollBar()
         bar.valueChanged.connect(self._scrolled)
@@ -188,8 +180,8 @@ class TablePanel(Panel):
         if self._server.in_use is None:
             self.message.show_message("info", "Not connected", "", "Connect first; filter and order are kept.")
             return
-        self._stop_counting()
-        wanted = (self.where.text().strip(), list(self._conditions), list(self._sorts))
+        self.counting.stop()
+        wanted = self.filter.now()
         start = self._same_place() if wanted == self._shown and self.reader.table is not None else None
         if wanted != self._shown:
             self._limit = PASS_LIMIT
@@ -202,16 +194,16 @@ class TablePanel(Panel):
             in_use.client,
             self.relation,
             self.where.text(),
-            conditions=self._conditions,
-            sorts=self._sorts,
+            conditions=self.filter.conditions,
+            sorts=self.filter.sorts,
             side=in_use.side,
         )
-        self._show_chips()
+        self.filter.show_chips()
         self._say("reading…")
         self.reader.open(table, self._query, start)
 
     def _query(self, text: str) -> Query:
-        if self._sorts and self.relation.rows >= _LARGE:
+        if self.filter.sorts and self.relation.rows >= _LARGE:
             self._tell(
                 "Sorting at the server without an index",
                 f"All ≈ {human_count(self.relation.rows)} rows are read once, in this order.",
@@ -223,7 +215,7 @@ class TablePanel(Panel):
         """Keep what is shown, and say that it is of a connection that has ended: the next may be to another server."""
         if self.reader.table is None:
             return
-        self._stop_counting()
+        self.counting.stop()
         self._going = -1
         self.reader.forget()
         self._say_disconnected()
@@ -255,25 +247,23 @@ class TablePanel(Panel):
     def _opened(self) -> None:
         model = self.reader.model
         bar = self.grid.verticalScrollBar()
-        before = bar.value() if self._shown == self._now() else 0
+        before = bar.value() if self._shown == self.filter.now() else 0
         fresh = self.grid.model() is not model
         if fresh:
             self.grid.setModel(model)
+        self.filter.names = [column.name for column in model.columns()]
         self.grid.fit_columns()
         bar.setValue(before)
-        self._shown = self._now()
+        self._shown = self.filter.now()
         self._take_back()
         if not self._is_refused:
             self.message.clear()
         self._is_refused = False
-        self.grid.show_sorting(self._marks())
+        self.grid.show_sorting(self.filter.marks())
         self._show_whether_empty()
         self._say_where()
         self.reader.look()
         QTimer.singleShot(0, self, self._go_to_column)
-
-    def _now(self) -> tuple[str, list[Condition], list[Sort]]:
-        return self.where.text().strip(), list(self._conditions), list(self._sorts)
 
     def _read(self, page: Page) -> None:
         self._take_back()
@@ -321,7 +311,7 @@ class TablePanel(Panel):
         kind = self.relation.kind
         if kind in {Kind.VIEW, Kind.FOREIGN}:
             return f"A {kind.word} has no key by which its rows could be found again: it is read from its beginning."
-        if self._sorts:
+        if self.filter.sorts:
             return "No index has this order: it is read from its beginning."
         return "There is no key by which its rows could be found again: it is read from its beginning."
 
@@ -337,19 +327,21 @@ class TablePanel(Panel):
             self.message.show_message("warning" if error.cancelled else "error", word, text, error.error.hint)
             self._say_where()
             return
-        is_order = self._shown is not None and self._now() != self._shown and self._now()[:2] == self._shown[:2]
+        is_order = (
+            self._shown is not None and self.filter.now() != self._shown and self.filter.now()[:2] == self._shown[:2]
+        )
         if is_order and self._shown is not None and self._server.is_open:
             # The order alone was wished for, and cannot be: a type without one. What is shown is still right.
-            self._sorts = list(self._shown[2])
-            self._show_chips()
-            self.grid.show_sorting(self._marks())
+            self.filter.sorts = list(self._shown[2])
+            self.filter.show_chips()
+            self.grid.show_sorting(self.filter.marks())
             show_failure(self.message, error, self._server)
             self._is_refused = True
             self._open(self._same_place())
             return
         show_failure(self.message, error, self._server, again)
         self._trouble = self.message.text()
-        if self._now() != self._shown:  # rows of another moment would mislead
+        if self.filter.now() != self._shown:  # rows of another moment would mislead
             self.reader.leave()
             self.reader.pages.begin(Stretch())
             self.grid.setModel(self.reader.pages)
@@ -375,7 +367,7 @@ class TablePanel(Panel):
 
     @override
     def leave(self) -> None:
-        self._stop_counting()
+        self.counting.stop()
         self.grid.leave()
         self.reader.leave()
         self.reader.forget()  # a scroll bar that moves on the way out asks for nothing
@@ -383,23 +375,7 @@ class TablePanel(Panel):
     # -- order and conditions
 
     def _sort(self, column: int, order: Qt.SortOrder | None, beside: bool) -> None:
-        name = self.model.columns()[column].name
-        kept = [sort for sort in self._sorts if beside and sort.column != name]
-        if order is not None:
-            kept.append(Sort(name, order is Qt.SortOrder.DescendingOrder))
-        self._sorts = kept
-        self.refresh()
-
-    def _marks(self) -> list[tuple[int, Qt.SortOrder]]:
-        places = {column.name: at for at, column in enumerate(self.model.columns())}
-        return [
-            (
-                places[sort.column],
-                Qt.SortOrder.DescendingOrder if sort.descending else Qt.SortOrder.AscendingOrder,
-            )
-            for sort in self._sorts
-            if sort.column in places
-        ]
+        self.filter.sort(self.model.columns()[column].name, order, beside=beside)
 
     def _filter_by_cell(self, column: int, value: str | None, how: str) -> None:
         index = self.grid.currentIndex()
@@ -408,112 +384,40 @@ class TablePanel(Panel):
                 "info", "The value is longer than what is shown.", "", "Filter by a part of it: contains, begins with."
             )
             return
-        self._add(Condition(self.model.columns()[column].name, _HOWS[how], value or ""))
+        self.filter.add(Condition(self.model.columns()[column].name, _HOWS[how], value or ""))
 
     def _add_condition(self) -> None:
-        columns = [column.name for column in self.model.columns()]
+        columns = self.filter.names
         if not columns:
             return
         index = self.grid.currentIndex()
         column = columns[index.column()] if index.isValid() else columns[0]
         value = index.data(Qt.ItemDataRole.DisplayRole) if index.isValid() and self.grid.has_whole(index) else ""
         start = Condition(column, Operator.CONTAINS if not value else Operator.EQUAL, str(value or ""))
-        self._edit(columns, start, None)
-
-    def _edit(self, columns: list[str], start: Condition, at: int | None) -> None:
-        dialog = ConditionDialog(self, columns, start)
-
-        def done(code: int) -> None:
-            if code == QDialog.DialogCode.Accepted:
-                self._add(dialog.condition(), at)
-            dialog.deleteLater()
-
-        dialog.finished.connect(done)
-        dialog.open()
-
-    def _add(self, condition: Condition, at: int | None = None) -> None:
-        if at is None or at >= len(self._conditions):
-            if condition not in self._conditions:
-                self._conditions.append(condition)
-        else:
-            self._conditions[at] = condition
-        self.refresh()
-
-    def _clear(self) -> None:
-        self.where.clear()
-        self._conditions, self._sorts = [], []
-        self.refresh()
-
-    def _edit_chip(self, number: int) -> None:
-        if number < len(self._conditions):
-            self._edit([column.name for column in self.model.columns()], self._conditions[number], number)
-        else:
-            at = number - len(self._conditions)
-            sort = self._sorts[at]
-            self._sorts[at] = Sort(sort.column, not sort.descending)
-            self.refresh()
-
-    def _remove_chip(self, number: int) -> None:
-        if number < len(self._conditions):
-            del self._conditions[number]
-        else:
-            del self._sorts[number - len(self._conditions)]
-        self.refresh()
-
-    def _show_chips(self) -> None:
-        self.chips.show_chips(
-            [
-                *(Chip(each.words, "filter", f"{each.words}: change it") for each in self._conditions),
-                *(
-                    Chip(
-                        each.column,
-                        "arrow-down" if each.descending else "arrow-up",
-                        f"Sorted by {each.column}, {'descending' if each.descending else 'ascending'}: turn it round",
-                    )
-                    for each in self._sorts
-                ),
-            ]
-        )
+        self.filter.ask(start)
 
     # -- counting
 
     def _count(self) -> None:
-        if self._counting is not None or not self._is_readable() or (table := self.reader.table) is None:
+        if self.counting.is_running or not self._is_readable() or (table := self.reader.table) is None:
             return
         if self.reader.is_pass and self.reader.whole.rows().state.value == "complete":
             self._say_where()
             return
-        mine = table.again()
+        self.counting.start(table.again())
+        self._tell("Counting the rows…", "", [("Stop", self.counting.stop)])
 
-        def work() -> Iterator[int]:
-            yield mine.count()
-
-        def done(rows: int) -> None:
-            self._end_counting()
-            if self.reader.is_pass:
-                self.message.show_message("info", f"{rows:,} row{'' if rows == 1 else 's'}, counted.")
-            else:
-                self.reader.pages.count(rows)
-            self._say_where()
-
-        def failed(error: Exception) -> None:
-            self._end_counting()
-            show_failure(self.message, error, self._server, self._count)
-
-        job = self._jobs.start(work, name=f"count {self.relation.name}", yielded=done, failed=failed)
-        self._counting = mine, job
-        self._tell("Counting the rows…", "", [("Stop", self._stop_counting)])
-
-    def _end_counting(self) -> None:
-        self._counting = None
+    def _counted(self, rows: int) -> None:
         self._take_back()
+        if self.reader.is_pass:
+            self.message.show_message("info", f"{rows:,} row{'' if rows == 1 else 's'}, counted.")
+        else:
+            self.reader.pages.count(rows)
+        self._say_where()
 
-    def _stop_counting(self) -> None:
-        if self._counting is not None:
-            table, job = self._counting
-            job.ignore()
-            self._jobs.start(table.stop, name="stop a count")
-            self._end_counting()
+    def _not_counted(self, error: Exception) -> None:
+        self._take_back()
+        show_failure(self.message, error, self._server, self._count)
 
     def _ask_row(self) -> None:
         if self.reader.is_pass:
@@ -530,7 +434,7 @@ class TablePanel(Panel):
         """Count to *row*, from 0, and show it."""
         if not self._is_readable():
             return
-        if self._counting is None:
+        if not self.counting.is_running:
             self.message.clear()
         self._going = row
         self.reader.go_to(row)
@@ -578,14 +482,14 @@ class TablePanel(Panel):
 
     def _take_back(self) -> None:
         """Take back what was said of a read or a count that has ended, and nothing else."""
-        if self._told and self.message.text() == self._told and self._counting is None:
+        if self._told and self.message.text() == self._told and not self.counting.is_running:
             self.message.clear()
             self._told = ""
 
     def _show_whether_empty(self) -> None:
         empty = self.model.rowCount() == 0
         if empty:
-            filtered = bool(self.where.text().strip() or self._conditions)
+            filtered = self.filter.is_filtered
             self._empty.say(
                 "filter" if filtered else "table",
                 "No rows match" if filtered else f"The {self.relation.kind.word} is empty",
@@ -639,8 +543,7 @@ class TablePanel(Panel):
     # -- in and out
 
     def _export(self) -> None:
-        shown = Filter(self.where.text().strip(), tuple(self._conditions), tuple(self._sorts))
-        export_table(self, self._server, self._jobs, self.relation, shown)
+        export_table(self, self._server, self._jobs, self.relation, self.filter.as_filter())
 
     def _import(self) -> None:
         words = [f"Loads rows of a file into {self.relation.schema}.{self.relation.name}"]

@@ -106,6 +106,7 @@ class Grid(QTableView):
         self._frozen.head.sectionPressed.connect(self._frozen_pressed)
         self._painter = CellPainter(self)
         self.setItemDelegate(CellDelegate(self, self._painter.look))
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -162,7 +163,7 @@ class Grid(QTableView):
         The rows as ranges of a first and the one behind the last; the columns, without those that are hidden, in the
         order of the screen.
         """
-        area = self._area()
+        area = self.area()
         return area.row_ranges(), area.columns
 
     def sorting(self) -> Sorting:
@@ -256,7 +257,7 @@ class Grid(QTableView):
         A few are on the clipboard at once, many a little later: `copied` tells. What was being copied is given up.
         """
         model = _model_of(self)
-        area = self._area()
+        area = self.area()
         if model is None or not area.count:
             return False
         if self._copying is not None:
@@ -280,6 +281,10 @@ class Grid(QTableView):
         most = max(theme.scaled(_MOST_WIDTH), self.viewport().width() * 3 // 4)
         width = max(self._head.wanted_width(column), Measure(model).width(column, rows, most))
         self.setColumnWidth(column, min(width, most))
+
+    def write_current(self) -> bool:
+        """Have the current cell written in; return False where it cannot be, so that it is shown instead."""
+        return False
 
     def view_current(self) -> None:
         """Show the current cell's value in a window of its own."""
@@ -401,15 +406,19 @@ class Grid(QTableView):
             self.find_bar.next()
         elif event.matches(QKeySequence.StandardKey.FindPrevious):
             self.find_bar.previous()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers():
-            self.view_current()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not (
+            event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
+        ):
+            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier or not self.write_current():
+                self.view_current()
         else:
             super().keyPressEvent(event)
 
     @override
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         super().mouseDoubleClickEvent(event)
-        if self.indexAt(event.position().toPoint()).isValid() and event.button() == Qt.MouseButton.LeftButton:
+        is_on_cell = self.indexAt(event.position().toPoint()).isValid()
+        if is_on_cell and event.button() == Qt.MouseButton.LeftButton and not self.write_current():
             self.view_current()
 
     @override
@@ -457,7 +466,8 @@ class Grid(QTableView):
     def _widths(self, columns: int) -> list[int]:
         return [self.columnWidth(column) for column in range(columns)]
 
-    def _area(self) -> Area:
+    def area(self) -> Area:
+        """Return the selected cells."""
         model = _model_of(self)
         if model is None:
             return Area((), [])

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from pgexplorer.ui import theme
 from pgexplorer.ui.widgets import plain
+from pgexplorer.ui.widgets.grid_marks import SIGN_ROLES, can_mark, marks_of
 
 LEAST_WIDTH = 60
 
@@ -209,7 +210,8 @@ class RowHeader(_Hovered):
         # Qt would measure a hundred numbers each time that rows come.
         look = self._current_look()
         last = self._words(self.count() - 1) if self.count() else ""
-        wide = max(len(last), 2) * look.digit + 2 * theme.scaled(8) + 2
+        letters = max(len(last), 2) + (2 if can_mark(self.model()) else 0)  # with the sign of a change before it
+        wide = letters * look.digit + 2 * theme.scaled(8) + 2
         return QSize(ceil(wide), self.defaultSectionSize())
 
     @override
@@ -233,9 +235,15 @@ class RowHeader(_Hovered):
             painter.setFont(look.font)
             painter.setPen(look.muted)
             y = top + (height - 1 - look.height) // 2 + look.ascent
+            marks = marks_of(self.model(), first, last + 1 - first)
             for row in range(first, last + 1):
                 words = self._words(row)
+                mark = marks[row - first] if marks else None
+                painter.setPen(look.muted if mark is None else look.inks[mark.sign])
                 painter.drawText(right - ceil(look.width(words)), y, words)
+                if mark is not None:
+                    strip = theme.scaled(3)
+                    painter.fillRect(0, (row - first) * height + top, strip, height - 1, look.strips[mark.sign])
                 y += height
         finally:
             painter.end()
@@ -272,6 +280,8 @@ class _NumberLook:
         self.height, self.ascent = round(self.metrics.height()), round(self.metrics.ascent())
         self.window, self.hover = theme.colour("window"), theme.colour("hover")
         self.line, self.muted = theme.colour("line"), theme.colour("muted")
+        self.inks = {sign: theme.colour(role) for sign, role in SIGN_ROLES.items()}
+        self.strips = {sign: theme.colour(f"{role}_mark") for sign, role in SIGN_ROLES.items()}
 
     def width(self, words: str) -> float:
         """Return how wide *words* are; figures are of one width."""

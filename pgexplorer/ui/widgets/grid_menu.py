@@ -44,6 +44,8 @@ class GridMenu:
     def __init__(self, grid: QTableView, offers: Offers, roles: tuple[int, int], frozen: QHeaderView) -> None:
         """*roles* are those of NULL and of the whole value; *frozen* is the head of the columns that stand still."""
         self.offers_sorting = self.offers_filtering = self.offers_export = False
+        self.view_keys = "Return"  # that show the value
+        self.fillers: list[Callable[[QMenu], object]] = []  # which add to the menu of the cells what they offer
         self._null, self._whole = roles
         self._grid = grid
         self._offers = offers
@@ -58,7 +60,7 @@ class GridMenu:
         grid, offers = self._grid, self._offers
         menu = _menu(grid, "grid.menu")
         has_cell = grid.currentIndex().isValid()
-        view = menu.addAction("View the value\tReturn", offers.view)
+        view = menu.addAction(f"View the value\t{self.view_keys}", offers.view)
         copy = menu.addAction("Copy\tCtrl+C", lambda: offers.copy(next(iter(FORMATS))))
         for action in (view, copy):
             action.setEnabled(has_cell)
@@ -68,6 +70,8 @@ class GridMenu:
             formats.addAction(form, partial(offers.copy, form))
         if self.offers_export:
             menu.addAction("Export…", offers.export).setEnabled(has_cell)
+        for fill in self.fillers:
+            fill(menu)
         if self.offers_filtering and has_cell:
             self._add_filters(menu, grid.currentIndex())
         if has_cell:

@@ -11,17 +11,19 @@ from PySide6.QtCore import (
     QLine,
     QModelIndex,
     QPersistentModelIndex,
+    QPoint,
     QRect,
     QSize,
     Qt,
 )
-from PySide6.QtGui import QFont, QFontMetrics, QFontMetricsF, QPainter
+from PySide6.QtGui import QFont, QFontMetrics, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QTableView
 from typing_extensions import override
 
 from pgexplorer.ui import theme
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.grid_head import GridHeader, padding
+from pgexplorer.ui.widgets.grid_marks import SIGN_ROLES, Marks, marks_of
 
 NullRole: Final = Qt.ItemDataRole.UserRole + 1
 CopyRole: Final = Qt.ItemDataRole.UserRole + 2
@@ -106,10 +108,13 @@ class CellPainter:
         if count <= 0:
             return
         top = first * height - offset
+        marks = marks_of(model, first, count)
+        self._paint_grounds(painter, marks, columns, top, height)
         chosen = self._paint_selection(painter, columns, first, count, top, height)
         self._paint_lines(painter, columns, count, top, height)
         lines = lines_of(model, first, count, [each.column for each in columns])
-        self._paint_texts(painter, lines, columns, first, top, height, chosen)
+        self._paint_texts(painter, lines, marks, columns, first, top, height, chosen)
+        self._paint_marks(painter, marks, columns, top, height)
         self._paint_current(painter, columns, first, count, top, height)
 
     def _paint_current(
@@ -150,6 +155,42 @@ class CellPainter:
                     chosen.setdefault(each.column, []).append((begin, end))
         return chosen
 
+    def _paint_grounds(self, painter: QPainter, marks: Marks, columns: Sequence[Across], top: int, height: int) -> None:
+        """Colour rows that come and go, and cells that are changed."""
+        look = self.look()
+        for row, mark in enumerate(marks):
+            if mark is None:
+                continue
+            ground, y = look.grounds[mark.sign], top + row * height
+            is_whole = mark.sign in {"inserted", "deleted"}
+            for each in columns:
+                if is_whole or each.column in mark.columns:
+                    painter.fillRect(each.left, y, each.width, height, ground)
+
+    def _paint_marks(self, painter: QPainter, marks: Marks, columns: Sequence[Across], top: int, height: int) -> None:
+        """Tell by shapes what the colours tell: a corner for what is changed, a line through what goes."""
+        look = self.look()
+        corner = theme.scaled(6)
+        for row, mark in enumerate(marks):
+            if mark is None:
+                continue
+            y = top + row * height
+            ink = look.inks[mark.sign]
+            for each in columns:
+                if each.column in mark.columns and mark.sign != "deleted":
+                    tips = [QPoint(each.left, y), QPoint(each.left + corner, y), QPoint(each.left, y + corner)]
+                    painter.setPen(Qt.PenStyle.NoPen)
+                    painter.setBrush(ink)
+                    painter.drawPolygon(tips)
+                if each.column in mark.bad:
+                    painter.setPen(QPen(look.inks["deleted"], 2))
+                    painter.setBrush(Qt.BrushStyle.NoBrush)
+                    painter.drawRect(each.left + 1, y + 1, each.width - 3, height - 3)
+            if mark.sign == "deleted":
+                painter.setPen(QPen(ink, 1))
+                middle = y + height // 2
+                painter.drawLine(columns[0].left, middle, columns[-1].left + columns[-1].width - 2, middle)
+
     def _paint_lines(self, painter: QPainter, columns: Sequence[Across], count: int, top: int, height: int) -> None:
         left, right = columns[0].left, columns[-1].left + columns[-1].width - 1
         bottom = top + count * height - 1
@@ -162,6 +203,7 @@ class CellPainter:
         self,
         painter: QPainter,
         lines: Sequence[Line | None],
+        marks: Marks,
         columns: Sequence[Across],
         first: int,
         top: int,
@@ -199,6 +241,8 @@ class CellPainter:
                     elif not shown or (shown.isspace() and text.isspace()):
                         # What has nothing to see is told by marks: '' and white space are not NULL, nor the same.
                         shown, hand = plain.visible_space(plain.one_line(text)), _BLANK_HAND
+                    elif marks and (mark := marks[row - first]) is not None and column in mark.quiet:
+                        hand = _NULL_HAND
                     elif not (shown.isascii() and shown.isprintable()) and not is_plain(shown):
                         is_chosen = parts is not None and any(begin <= row <= end for begin, end in parts)
                         strange.append((QRect(left, y - up, room, height - 1), is_right, is_chosen, text))
@@ -269,3 +313,5 @@ class Look:
         self.line = theme.colour("line")
         self.selection = theme.colour("selection")
         self.selection_text = theme.colour("selection_text")
+        self.grounds = {sign: theme.colour(f"{role}_soft") for sign, role in SIGN_ROLES.items()}
+        self.inks = {sign: theme.colour(f"{role}_mark") for sign, role in SIGN_ROLES.items()}
