@@ -47,6 +47,10 @@ def _statements(reader: Reader, obj: DbObject, privileges: bool) -> list[str]:
             return ddl_parts.constraint(reader, oid)
         case ObjectKind.TRIGGER:
             return ddl_parts.trigger(reader, oid)
+        case ObjectKind.RULE:
+            return ddl_parts.rule(reader, oid)
+        case ObjectKind.POLICY:
+            return ddl_parts.policy(reader, oid)
         case ObjectKind.FUNCTION | ObjectKind.PROCEDURE | ObjectKind.AGGREGATE:
             return ddl_functions.function(reader, oid, privileges=privileges)
         case ObjectKind.TYPE:

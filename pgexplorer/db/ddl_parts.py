@@ -48,16 +48,17 @@ SELECT quote_ident(t.tgname) AS name, pg_get_triggerdef(t.oid) AS definition, t.
 
 _RULES = """
 SELECT quote_ident(r.rulename) AS name, pg_get_ruledef(r.oid) AS definition, r.ev_enabled::text AS letter,
-       obj_description(r.oid, 'pg_rewrite') AS comment
-  FROM pg_catalog.pg_rewrite r WHERE r.ev_class = %s AND r.rulename <> '_RETURN' ORDER BY r.rulename
+       obj_description(r.oid, 'pg_rewrite') AS comment, r.ev_class::regclass::text AS table_name
+  FROM pg_catalog.pg_rewrite r WHERE r.{by} = %s AND r.rulename <> '_RETURN' ORDER BY r.rulename
 """
 
 _POLICIES = """
 SELECT quote_ident(p.polname) AS name, p.polpermissive AS is_permissive, p.polcmd::text AS command,
        pg_get_expr(p.polqual, p.polrelid) AS condition, pg_get_expr(p.polwithcheck, p.polrelid) AS check,
        ARRAY(SELECT CASE WHEN r.role = 0 THEN 'PUBLIC' ELSE r.role::regrole::text END
-               FROM unnest(p.polroles) AS r(role)) AS roles, obj_description(p.oid, 'pg_policy') AS comment
-  FROM pg_catalog.pg_policy p WHERE p.polrelid = %s ORDER BY p.polname
+               FROM unnest(p.polroles) AS r(role)) AS roles, obj_description(p.oid, 'pg_policy') AS comment,
+       p.polrelid::regclass::text AS table_name
+  FROM pg_catalog.pg_policy p WHERE p.{by} = %s ORDER BY p.polname
 """
 
 _STATISTICS = """
@@ -173,29 +174,43 @@ def trigger(reader: Reader, oid: int) -> list[str]:
     return [said, f"ALTER TABLE {row.table_name} {word} TRIGGER {row.name};"]
 
 
-def rule_statements(reader: Reader, oid: int, relation: str) -> list[str]:
+def rule_statements(reader: Reader, oid: int) -> list[str]:
     """Return the rules of the relation *oid*, but for the one that makes a view a view."""
-    statements: list[str] = []
-    for row in reader.rows(_RULES, oid):
-        statements.append(row.definition)
-        if word := enabled(row.letter):
-            statements.append(f"ALTER TABLE {relation} {word} RULE {row.name};")
-        statements += comment("RULE", f"{row.name} ON {relation}", row.comment)
-    return statements
+    rows = reader.rows(_RULES.format(by="ev_class"), oid)
+    return [statement for row in rows for statement in _rule(row)]
 
 
-def policy_statements(reader: Reader, oid: int, table: str) -> list[str]:
+def rule(reader: Reader, oid: int) -> list[str]:
+    """Return the statements that make the rule *oid*."""
+    return _rule(reader.row(_RULES.format(by="oid"), oid))
+
+
+def _rule(row: Row) -> list[str]:
+    statements: list[str] = [row.definition]
+    if word := enabled(row.letter):
+        statements.append(f"ALTER TABLE {row.table_name} {word} RULE {row.name};")
+    return statements + comment("RULE", f"{row.name} ON {row.table_name}", row.comment)
+
+
+def policy_statements(reader: Reader, oid: int) -> list[str]:
     """Return the policies of the table *oid*; whether they are asked at all is the table's."""
-    statements: list[str] = []
-    for row in reader.rows(_POLICIES, oid):
-        text = f"CREATE POLICY {row.name} ON {table}"
-        text += "" if row.is_permissive else " AS RESTRICTIVE"
-        text += f" FOR {_COMMANDS[row.command]}" if row.command in _COMMANDS else ""
-        text += "" if row.roles == ["PUBLIC"] else f" TO {', '.join(row.roles)}"
-        text += f" USING ({row.condition})" if row.condition is not None else ""
-        text += f" WITH CHECK ({row.check})" if row.check is not None else ""
-        statements += [f"{text};", *comment("POLICY", f"{row.name} ON {table}", row.comment)]
-    return statements
+    rows = reader.rows(_POLICIES.format(by="polrelid"), oid)
+    return [statement for row in rows for statement in _policy(row)]
+
+
+def policy(reader: Reader, oid: int) -> list[str]:
+    """Return the statements that make the policy *oid*."""
+    return _policy(reader.row(_POLICIES.format(by="oid"), oid))
+
+
+def _policy(row: Row) -> list[str]:
+    text = f"CREATE POLICY {row.name} ON {row.table_name}"
+    text += "" if row.is_permissive else " AS RESTRICTIVE"
+    text += f" FOR {_COMMANDS[row.command]}" if row.command in _COMMANDS else ""
+    text += "" if row.roles == ["PUBLIC"] else f" TO {', '.join(row.roles)}"
+    text += f" USING ({row.condition})" if row.condition is not None else ""
+    text += f" WITH CHECK ({row.check})" if row.check is not None else ""
+    return [f"{text};", *comment("POLICY", f"{row.name} ON {row.table_name}", row.comment)]
 
 
 def statistics_statements(reader: Reader, oid: int, *, privileges: bool) -> list[str]:

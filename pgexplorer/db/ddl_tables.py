@@ -88,13 +88,13 @@ def table(reader: Reader, oid: int, *, privileges: bool) -> list[str]:
         statements.append(f"ALTER TABLE ONLY {parent} ATTACH PARTITION {found.name} {found.bound};")
     statements += others
     statements += statistics_statements(reader, oid, privileges=privileges)
-    statements += rule_statements(reader, oid, found.name)
+    statements += rule_statements(reader, oid)
     statements += trigger_statements(reader, oid, found.name)
     if found.has_security:
         statements.append(f"ALTER TABLE {found.name} ENABLE ROW LEVEL SECURITY;")
     if found.forces_security:
         statements.append(f"ALTER TABLE ONLY {found.name} FORCE ROW LEVEL SECURITY;")
-    statements += policy_statements(reader, oid, found.name)
+    statements += policy_statements(reader, oid)
     if found.identity in _IDENTITY and found.kind != "f":
         statements.append(f"ALTER TABLE ONLY {found.name} REPLICA IDENTITY {_IDENTITY[found.identity]};")
 

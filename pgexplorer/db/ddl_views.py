@@ -57,7 +57,7 @@ def view(reader: Reader, oid: int, *, privileges: bool) -> list[str]:
     for part in index_statements(reader, oid, name):
         statements += part
     statements += statistics_statements(reader, oid, privileges=privileges)
-    statements += rule_statements(reader, oid, name)
+    statements += rule_statements(reader, oid)
     statements += trigger_statements(reader, oid, name)
     statements += comment(word, name, found.comment)
     for column in columns:
