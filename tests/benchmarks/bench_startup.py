@@ -141,12 +141,12 @@ def _measure(platform: dict[str, str], loaded: set[str]) -> dict[str, list[float
 def _platforms() -> Iterator[tuple[str, dict[str, str]]]:
     yield "offscreen", {"QT_QPA_PLATFORM": "offscreen"}
     if shutil.which("Xvfb"):
-        with _display() as display:
+        with display_of_its_own() as display:
             yield "xcb (Xvfb)", {"QT_QPA_PLATFORM": "xcb", "DISPLAY": display}
 
 
 @contextlib.contextmanager
-def _display() -> Iterator[str]:
+def display_of_its_own() -> Iterator[str]:
     """Run a display of its own, and yield its name."""
     reads, writes = os.pipe()
     command = ["Xvfb", "-displayfd", str(writes), "-screen", "0", "1600x1000x24", "-nolisten", "tcp", "-noreset"]
