@@ -19,6 +19,7 @@ from pgexplorer.db.effects import Effect, inner_statement, writes
 from pgexplorer.db.encoding import every_byte, has_none, recoded, sent
 from pgexplorer.db.errors import RefusedSql, ServerError, describe
 from pgexplorer.db.plan import Plan
+from pgexplorer.db.plan_findings import Finding, findings
 from pgexplorer.db.plan_reading import parse
 from pgexplorer.db.plan_text import text_of
 from pgexplorer.db.query import Failed, Kept, Notices, Started
@@ -77,6 +78,7 @@ class Explained:
     index: int
     plan: Plan
     took_s: float
+    findings: tuple[Finding, ...] = ()  # of the plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,8 @@ class Explain:
         except (psycopg2.Error, UnicodeError) as error:
             yield self._failed(conn, running, statement, error)
         else:
-            yield Explained(0, plan, (plan.planning_ms or 0.0) / 1000 + (plan.execution_ms or 0.0) / 1000)
+            took = (plan.planning_ms or 0.0) / 1000 + (plan.execution_ms or 0.0) / 1000
+            yield Explained(0, plan, took, tuple(findings(plan)))
         if self._notices:
             yield Notices(tuple(self._notices))
 

@@ -125,6 +125,11 @@ class PlanModel(QAbstractItemModel):
         """Return the columns that have nothing to say of this plan."""
         return self._cells.columns_without_figures()
 
+    def words(self, node: Node, column: int) -> str:
+        """Return what stands in *column* of *node*, the muted words too."""
+        text = str(self._cells.data(node, column, Qt.ItemDataRole.DisplayRole))
+        return text + str(self._cells.data(node, column, MUTED_ROLE) or "")
+
     def index_of(self, node: int) -> QModelIndex:
         """Return where the node is shown."""
         return self.createIndex(self._row[node], 0, node)

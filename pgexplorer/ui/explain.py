@@ -68,7 +68,7 @@ class Explainer(QObject):
 
     def shown(self, news: Explained) -> PlanView:
         """Return the view of a plan."""
-        view = PlanView(news.plan, self._jobs)
+        view = PlanView(news.plan, self._jobs, news.findings)
         view.told.connect(self.told)
         return view
 

@@ -1,5 +1,7 @@
 """A plan to read: its tree or its table, what stands out, all that is known of a node, and the server's own words."""
 
+import heapq
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from typing_extensions import override
 
 from pgexplorer import sql_file
 from pgexplorer.db.plan import Node, Plan
-from pgexplorer.db.plan_findings import Weight, findings, percent
+from pgexplorer.db.plan_findings import Finding, Weight, percent
 from pgexplorer.db.values import human_bytes
 from pgexplorer.jobs import Jobs
 from pgexplorer.models import plan_model
@@ -51,27 +53,28 @@ _CALM = {"Parallel Aware": "no", "Async Capable": "no", "Disabled": "no"}  # sai
 
 
 class PlanView(QWidget):
-    """Shows one plan. What is selected is the same node in the tree and in the table."""
+    """Shows one plan, and what was found in it. What is selected is the same node in the tree and in the table."""
 
     told = Signal(str, str, str)  # kind, title, detail
 
-    def __init__(self, plan: Plan, jobs: Jobs) -> None:
+    def __init__(self, plan: Plan, jobs: Jobs, found: Sequence[Finding]) -> None:
         super().__init__()
         self.plan = plan
         self._jobs = jobs
         self._node = -1
         self._node_width = 0  # pixels that the node column would take
-        self.findings_found = findings(plan)
+        self.findings_found = tuple(found)
         self.setObjectName("plan")
         self.setAccessibleName("Plan")
-        self.tree, self.table = self._made_tree(), self._made_table()
+        self.tree = self._made_tree()
+        self._table: QTableView | None = None
+        self._table_model: PlanTableModel | None = None
         self.findings = self._made_findings()
         self.detail = _reading("plan.detail", "All that is known of the node")
         self.text = _reading("plan.text", "The plan as text")
         self.json = _reading("plan.json", "The plan as JSON")
         self._lay_out()
-        for view in (self.tree, self.table):
-            view.selectionModel().currentChanged.connect(self._follow)
+        self.tree.selectionModel().currentChanged.connect(self._follow)
         self.findings.currentItemChanged.connect(self._show_finding)
         self.findings.itemClicked.connect(self._show_finding)
         self.pages.currentChanged.connect(self._show_page)
@@ -86,7 +89,9 @@ class PlanView(QWidget):
         if not 0 <= node < len(self.plan.nodes):
             return
         self._node = node
-        for view, model in ((self.tree, self._tree_model), (self.table, self._table_model)):
+        for view, model in ((self.tree, self._tree_model), (self._table, self._table_model)):
+            if view is None or model is None:
+                continue
             index = model.index_of(node)
             if view.currentIndex().siblingAtColumn(0) != index:
                 how = QItemSelectionModel.SelectionFlag
@@ -145,12 +150,23 @@ class PlanView(QWidget):
         self._fit(tree, tree.header())
         return tree
 
+    @property
+    def table(self) -> QTableView:
+        """The nodes in a row; made when it is first wanted."""
+        if self._table is None:
+            self._table = self._made_table()
+            self._table.selectionModel().currentChanged.connect(self._follow)
+            self._views.addWidget(self._table)
+            self._narrow_the_nodes()
+            self.select(self._node)
+        return self._table
+
     def _made_table(self) -> QTableView:
         table = QTableView()
         table.setObjectName("plan.table")
         table.setAccessibleName("The plan as a table")
-        self._table_model = PlanTableModel(self.plan, table)
-        table.setModel(self._table_model)
+        model = self._table_model = PlanTableModel(self.plan, table)
+        table.setModel(model)
         table.setItemDelegateForColumn(
             plan_model.NODE, NameDelegate(table, plan_model.ICON_ROLE, plan_model.MUTED_ROLE)
         )
@@ -171,11 +187,23 @@ class PlanView(QWidget):
 
     def _fit(self, view: QTreeView | QTableView, header: QHeaderView) -> None:
         """Make the columns as wide as what is in sight of them; the node's no wider than half a window."""
+        metrics, is_tree = view.fontMetrics(), isinstance(view, QTreeView)
         header.setMinimumSectionSize(theme.scaled(40))
-        header.setResizeContentsPrecision(_FITTED)
+        indent = view.indentation() if isinstance(view, QTreeView) else 0
+        nodes = self.plan.nodes
+        costly = heapq.nlargest(_FITTED, nodes, key=lambda node: node.share)  # they stand first in the table
+        shown = nodes[:_FITTED] if is_tree else costly
         for column in range(self._tree_model.columnCount()):
-            view.resizeColumnToContents(column)
-        self._node_width = max(self._node_width, header.sectionSize(plan_model.NODE) + theme.scaled(8))
+            width = header.sectionSizeHint(column)
+            if column == plan_model.SHARE:
+                width = max(width, view.sizeHintForIndex(view.model().index(0, column)).width())
+            for node in shown:
+                words = self._tree_model.words(node, column)
+                room = metrics.horizontalAdvance(words) + theme.scaled(44 if column == plan_model.NODE else 24)
+                width = max(width, room + (indent * (node.depth + 1) if column == plan_model.NODE else 0))
+            header.resizeSection(column, width)
+            if column == plan_model.NODE and is_tree:
+                self._node_width = width + theme.scaled(8)
         header.resizeSection(plan_model.NODE, min(self._node_width, theme.scaled(_NODE)))
 
     def _made_findings(self) -> QListWidget:
@@ -218,7 +246,6 @@ class PlanView(QWidget):
         top.addWidget(save)
         self._views = QStackedWidget()
         self._views.addWidget(self.tree)
-        self._views.addWidget(self.table)
         self._side = side = QSplitter(Qt.Orientation.Vertical)
         side.setChildrenCollapsible(False)
         side.addWidget(self.findings)
@@ -264,15 +291,19 @@ class PlanView(QWidget):
             self._both.setSizes([self.width() * 2 // 3, self.width() // 3])
         edge = theme.scaled(10) if is_narrow else 0
         self._below.setContentsMargins(edge, 0, edge, theme.scaled(4) if is_narrow else 0)
-        for header in (self.tree.header(), self.table.horizontalHeader()):
-            widest = theme.scaled(_NODE_NARROW if is_narrow else _NODE)
-            header.resizeSection(plan_model.NODE, min(self._node_width, widest))
+        self._narrow_the_nodes()
+
+    def _narrow_the_nodes(self) -> None:
+        widest = min(self._node_width, theme.scaled(_NODE_NARROW if self._is_narrow else _NODE))
+        self.tree.header().resizeSection(plan_model.NODE, widest)
+        if self._table is not None:
+            self._table.horizontalHeader().resizeSection(plan_model.NODE, widest)
 
     # -- what is chosen
 
     def _show_page(self, page: int) -> None:
         if page <= _TABLE:
-            self._views.setCurrentIndex(page)
+            self._views.setCurrentWidget(self.table if page == _TABLE else self.tree)
             self.select(self._node)
         # A large text takes a moment to lay out: when it is first wanted.
         if page == _TEXT and not self.text.toPlainText():
