@@ -3,8 +3,23 @@
 from psycopg2.extensions import connection
 
 from pgexplorer.db import ddl_cluster, ddl_functions, ddl_parts, ddl_tables, ddl_types, ddl_views
-from pgexplorer.db.ddl_reader import Gone, Reader, reading
+from pgexplorer.db.ddl_reader import Gone, Reader, reading, remark
 from pgexplorer.db.objects import DbObject, ObjectKind
+
+_EXTENSION = """
+SELECT quote_ident(e.extname) AS name FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+ WHERE d.objid = %s AND d.classid = %s::regclass AND d.objsubid = 0
+   AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+"""
+_RELATIONS = ("TABLE", "FOREIGN TABLE", "VIEW", "MATERIALIZED VIEW", "SEQUENCE", "INDEX")
+_CATALOGS = dict.fromkeys(map(ObjectKind, _RELATIONS), "pg_class") | {
+    ObjectKind.FUNCTION: "pg_proc",
+    ObjectKind.PROCEDURE: "pg_proc",
+    ObjectKind.AGGREGATE: "pg_proc",
+    ObjectKind.TYPE: "pg_type",
+    ObjectKind.DOMAIN: "pg_type",
+    ObjectKind.SCHEMA: "pg_namespace",
+}
 
 
 class ObjectGone(LookupError):
@@ -23,11 +38,19 @@ def read_ddl(conn: connection, obj: DbObject, *, privileges: bool = True) -> str
     """
     with reading(conn) as reader:
         try:
-            statements = _statements(reader, obj, privileges)
+            statements = _brought(reader, obj) + _statements(reader, obj, privileges)
         except Gone:
             where = f"{obj.schema}." if obj.schema else ""
             raise ObjectGone(f"{obj.kind.lower()} {where}{obj.name} is not there any more") from None
     return "\n\n".join(statements) + "\n"
+
+
+def _brought(reader: Reader, obj: DbObject) -> list[str]:
+    """Return the remark that an extension brought *obj* in."""
+    if obj.kind not in _CATALOGS:
+        return []
+    found = reader.rows(_EXTENSION, obj.oid, f"pg_catalog.{_CATALOGS[obj.kind]}")
+    return [remark(f"It is part of the extension {row.name}, which makes it.") for row in found]
 
 
 def _statements(reader: Reader, obj: DbObject, privileges: bool) -> list[str]:

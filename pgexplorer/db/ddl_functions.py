@@ -7,7 +7,8 @@ from pgexplorer.db.ddl_reader import Reader, comment, owner_and_grants
 _FUNCTION = """
 SELECT quote_ident(n.nspname) || '.' || quote_ident(p.proname) AS name, p.prokind::text AS kind,
        pg_get_function_identity_arguments(p.oid) AS identity, pg_get_function_arguments(p.oid) AS arguments,
-       CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) END AS definition, p.proparallel::text AS parallel,
+       CASE WHEN p.prokind = 'a' THEN '' ELSE pg_get_functiondef(p.oid) END AS definition,
+       p.proparallel::text AS parallel,
        obj_description(p.oid, 'pg_proc') AS comment
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
  WHERE p.oid = %s

@@ -1,6 +1,6 @@
 """What hangs on a relation: indexes, constraints, triggers, rules, policies and extended statistics."""
 
-from pgexplorer.db.ddl_reader import Gone, Reader, Row, comment, enabled, options
+from pgexplorer.db.ddl_reader import Gone, Reader, Row, comment, enabled, options, remark
 
 # Indexes that a constraint brings are made by it; what is said of all of them afterwards is said of those too.
 _INDEXES = """
@@ -8,6 +8,7 @@ SELECT i.indexrelid::regclass::text AS name, quote_ident(c.relname) AS bare,
        pg_get_indexdef(i.indexrelid) AS definition,
        i.indisclustered AS is_clustered, i.indisreplident AS is_identity, i.indisvalid AS is_valid,
        c.relkind = 'I' AS is_partitioned, quote_ident(s.spcname) AS tablespace, k.oid AS constraint_oid,
+       CASE WHEN k.contype <> 'x' THEN c.reloptions END AS options,
        obj_description(c.oid, 'pg_class') AS comment, i.indrelid::regclass::text AS table_name,
        ARRAY(SELECT a.attnum || ' ' || a.attstattarget FROM pg_catalog.pg_attribute a
               WHERE a.attrelid = c.oid AND a.attstattarget >= 0 ORDER BY a.attnum) AS targets,
@@ -26,11 +27,10 @@ _CONSTRAINT = """
 SELECT quote_ident(k.conname) AS name, pg_get_constraintdef(k.oid) AS definition, k.contype::text AS type,
        k.conrelid::regclass::text AS table_name, c.relkind::text AS table_kind, k.conindid AS index_oid,
        CASE WHEN k.contypid <> 0 THEN format_type(k.contypid, NULL) END AS domain,
-       obj_description(k.oid, 'pg_constraint') AS comment, i.reloptions AS index_options,
+       obj_description(k.oid, 'pg_constraint') AS comment,
        (SELECT t.oid FROM pg_catalog.pg_trigger t WHERE t.tgconstraint = k.oid AND k.contype = 't') AS trigger_oid
   FROM pg_catalog.pg_constraint k
   LEFT JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
-  LEFT JOIN pg_catalog.pg_class i ON i.oid = k.conindid AND k.contype IN ('p', 'u')
  WHERE k.oid = %s
 """
 
@@ -83,10 +83,10 @@ def index_statements(reader: Reader, oid: int, table: str) -> tuple[list[str], l
         statements = belonging if row.parent else others
         if row.constraint_oid is None:
             if not row.is_valid and not row.is_partitioned:
-                statements.append(f"-- Not valid, as it was left: {_one_line(row.definition)}")
+                statements.append(remark(f"Not valid, as it was left: {row.definition}"))
                 continue
             statements.append(f"{row.definition};")
-            statements += _index_rest(row)
+        statements += _index_rest(row)
         if row.is_clustered:
             others.append(f"ALTER TABLE {table} CLUSTER ON {row.bare};")
         if row.is_identity:
@@ -94,12 +94,11 @@ def index_statements(reader: Reader, oid: int, table: str) -> tuple[list[str], l
     return belonging, others
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
 def _index_rest(row: Row) -> list[str]:
+    """Return what the statement that makes an index, or its constraint, leaves out."""
     statements: list[str] = []
+    if row.constraint_oid is not None and row.options:
+        statements.append(f"ALTER INDEX {row.name} SET ({', '.join(options(row.options))});")
     if row.tablespace:
         statements.append(f"ALTER INDEX {row.name} SET TABLESPACE {row.tablespace};")
     for each in row.targets:
@@ -108,15 +107,9 @@ def _index_rest(row: Row) -> list[str]:
     return statements + comment("INDEX", row.name, row.comment)
 
 
-def index(reader: Reader, oid: int) -> list[str]:
-    """Return the statements that make the index *oid*; of a constraint's, those that make the constraint."""
-    row = reader.row(_INDEXES.format(by="indexrelid"), oid)
-    if row.constraint_oid is not None:
-        statements = constraint(reader, row.constraint_oid)
-        statements += _index_rest(row)
-    else:
-        statements = ["-- It is not valid: building it has failed or is not over."] if not row.is_valid else []
-        statements += [f"{row.definition};", *_index_rest(row)]
+def _index_uses(row: Row) -> list[str]:
+    """Return that, and what an index is used for."""
+    statements = _index_rest(row)
     if row.is_clustered:
         statements.append(f"ALTER TABLE {row.table_name} CLUSTER ON {row.bare};")
     if row.is_identity:
@@ -124,6 +117,15 @@ def index(reader: Reader, oid: int) -> list[str]:
     if row.parent:
         statements.append(f"ALTER INDEX {row.parent} ATTACH PARTITION {row.name};")
     return statements
+
+
+def index(reader: Reader, oid: int) -> list[str]:
+    """Return the statements that make the index *oid*; of a constraint's, those that make the constraint."""
+    row = reader.row(_INDEXES.format(by="indexrelid"), oid)
+    if row.constraint_oid is not None:
+        return constraint(reader, row.constraint_oid)
+    statements = ["-- It is not valid: building it has failed or is not over."] if not row.is_valid else []
+    return [*statements, f"{row.definition};", *_index_uses(row)]
 
 
 def constraint(reader: Reader, oid: int) -> list[str]:
@@ -136,10 +138,10 @@ def constraint(reader: Reader, oid: int) -> list[str]:
         return [f"ALTER DOMAIN {row.domain} ADD CONSTRAINT {row.name} {row.definition};", *said]
     alter = "ALTER FOREIGN TABLE" if row.table_kind == "f" else "ALTER TABLE"
     statements = [f"{alter} {row.table_name} ADD CONSTRAINT {row.name} {row.definition};"]
-    if row.index_options:
-        [found] = reader.rows("SELECT %s::oid::regclass::text AS name", row.index_oid)
-        statements.append(f"ALTER INDEX {found.name} SET ({', '.join(options(row.index_options))});")
-    return statements + comment("CONSTRAINT", f"{row.name} ON {row.table_name}", row.comment)
+    statements += comment("CONSTRAINT", f"{row.name} ON {row.table_name}", row.comment)
+    if row.type in "pux":
+        statements += _index_uses(reader.row(_INDEXES.format(by="indexrelid"), row.index_oid))
+    return statements
 
 
 def trigger_statements(reader: Reader, oid: int, table: str) -> list[str]:

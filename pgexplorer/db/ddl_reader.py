@@ -40,14 +40,20 @@ class Reader:
         self.version = conn.server_version  # 180003
 
     def rows(self, text: str, *values: object) -> list[Row]:
-        """Return the rows that the server answers to *text*."""
+        """Return the rows that the server answers to *text*. Raises Gone where a definition is gone already.
+
+        The functions that write definitions look at the catalog as it is now, not as the transaction sees it.
+        """
         with self._conn.cursor() as cursor:
             cursor.execute(text, values)
             names = [column.name for column in cursor.description or ()]
             found: Sequence[Sequence[Any]] = cursor.fetchall()
         if self._is_bytes:
             found = [[_exact(value) for value in row] for row in found]
-        return [Row(**dict(zip(names, row, strict=True))) for row in found]
+        rows = [Row(**dict(zip(names, row, strict=True))) for row in found]
+        if "definition" in names and any(row.definition is None for row in rows):
+            raise Gone
+        return rows
 
     def row(self, text: str, *values: object) -> Row:
         """Return the only row. Raises Gone where there is none."""
@@ -190,6 +196,11 @@ def column_grants(reader: Reader, oid: int, name: str, part: int = 0) -> list[st
 def comment(kind: str, name: str, text: str | None) -> list[str]:
     """Return the statement that sets the comment, none where there is none."""
     return [f"COMMENT ON {kind} {name} IS {literal(text)};"] if text else []
+
+
+def remark(text: str) -> str:
+    """Return *text* as a comment of SQL's, which ends with its line whatever names are in it."""
+    return f"-- {' '.join(text.split())}"
 
 
 def options(settings: Sequence[str] | None, prefix: str = "") -> list[str]:

@@ -47,11 +47,8 @@ SELECT c.oid, c.oid::regclass::text AS name, c.relkind::text AS kind, c.relpersi
 # there before, so that they are merged under their own names.
 _CONSTRAINTS = """
 SELECT quote_ident(k.conname) AS name, pg_get_constraintdef(k.oid) AS definition, k.contype::text AS type,
-       k.convalidated AS is_valid, k.conislocal AS is_local, obj_description(k.oid, 'pg_constraint') AS comment,
-       i.reloptions AS index_options, i.oid::regclass::text AS index_name, quote_ident(s.spcname) AS index_tablespace
+       k.convalidated AS is_valid, k.conislocal AS is_local, obj_description(k.oid, 'pg_constraint') AS comment
   FROM pg_catalog.pg_constraint k
-  LEFT JOIN pg_catalog.pg_class i ON i.oid = k.conindid AND k.contype IN ('p', 'u', 'x')
-  LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = i.reltablespace
  WHERE k.conrelid = %s AND k.contype IN ('p', 'u', 'x', 'c', 'f') AND NOT (k.contype = 'f' AND k.conparentid <> 0)
  ORDER BY array_position(ARRAY['p', 'u', 'x', 'c', 'f']::"char"[], k.contype), k.conname
 """
@@ -80,7 +77,6 @@ def table(reader: Reader, oid: int, *, privileges: bool) -> list[str]:
     late = [each for each in checks if not each.is_valid]
     late += [column.not_null_row for column in columns if column.not_null_row and not column.not_null_row.is_valid]
     statements += [f"ALTER {word} {found.name} ADD CONSTRAINT {each.name} {each.definition};" for each in late]
-    statements += [setting for each in checks for setting in index_settings(each)]
     belonging, others = index_statements(reader, oid, found.name)
     statements += belonging
     if found.bound:
@@ -103,7 +99,6 @@ def table(reader: Reader, oid: int, *, privileges: bool) -> list[str]:
         statements += column_comments(column, found.name)
     for each in checks:
         statements += comment("CONSTRAINT", f"{each.name} ON {found.name}", each.comment)
-        statements += comment("INDEX", each.index_name, _index_comment(reader, each))
     statements += _sequence_ends(reader, columns, privileges=privileges)
     if privileges:
         statements += owner_and_grants(reader, "TABLE", oid, found.name, word=word)
@@ -141,23 +136,6 @@ def _create(found: Row, word: str, columns: list[Row], checks: list[Row]) -> str
     if found.tablespace:
         text += f"\nTABLESPACE {found.tablespace}"
     return text + ";"
-
-
-def index_settings(constraint: Row) -> list[str]:
-    """Return what pg_get_constraintdef leaves out of a constraint's index: its parameters and its tablespace."""
-    statements: list[str] = []
-    if constraint.index_options and constraint.type != "x":  # of an exclusion it says them
-        statements.append(f"ALTER INDEX {constraint.index_name} SET ({', '.join(options(constraint.index_options))});")
-    if constraint.index_tablespace:
-        statements.append(f"ALTER INDEX {constraint.index_name} SET TABLESPACE {constraint.index_tablespace};")
-    return statements
-
-
-def _index_comment(reader: Reader, constraint: Row) -> str | None:
-    if constraint.index_name is None:
-        return None
-    text = "SELECT obj_description(%s::regclass, 'pg_class') AS comment"
-    return reader.row(text, constraint.index_name).comment
 
 
 def _sequence_ends(reader: Reader, columns: list[Row], *, privileges: bool) -> list[str]:

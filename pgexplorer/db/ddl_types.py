@@ -2,7 +2,7 @@
 
 from pgexplorer.db.catalog import literal
 from pgexplorer.db.ddl_columns import read_columns
-from pgexplorer.db.ddl_reader import Gone, Reader, Row, column_grants, comment, listed, owner_and_grants
+from pgexplorer.db.ddl_reader import Reader, Row, column_grants, comment, listed, owner_and_grants, remark
 
 # An array is its element's, a multirange its range's.
 _TYPE = """
@@ -90,7 +90,7 @@ def made_type(reader: Reader, oid: int, *, privileges: bool) -> list[str]:
     elif found.kind == "b":
         statements += _base(reader, found)
     else:
-        raise Gone  # a pseudo-type: the server's own
+        return ["-- It is a pseudo-type of the server's own: nothing makes it."]
     name = found.name if found.is_defined else found.written
     statements += comment("TYPE", name, found.comment)
     if found.kind == "c":
@@ -105,7 +105,7 @@ def made_type(reader: Reader, oid: int, *, privileges: bool) -> list[str]:
 
 def _composite(reader: Reader, found: Row) -> list[str]:
     if found.relkind != "c":
-        return [f"-- It is the type of the rows of {found.name} and comes with that."]
+        return [remark(f"It is the type of the rows of {found.name} and comes with that.")]
     parts = [
         f"{column.name} {column.type}{f' COLLATE {column.collation}' if column.collation else ''}"
         for column in read_columns(reader, found.relation)

@@ -6,7 +6,7 @@ from pgexplorer.db.ddl_reader import Reader, column_grants, comment, options, ow
 
 _VIEW = """
 SELECT c.oid::regclass::text AS name, c.relkind::text AS kind, c.relpersistence::text AS persistence,
-       pg_get_viewdef(c.oid) AS query, c.relispopulated AS is_filled,
+       pg_get_viewdef(c.oid) AS definition, c.relispopulated AS is_filled,
        ARRAY(SELECT o FROM unnest(c.reloptions) AS o WHERE o NOT LIKE 'check_option=%%') AS options,
        (SELECT upper(split_part(o, '=', 2)) FROM unnest(c.reloptions) AS o WHERE o LIKE 'check_option=%%') AS checked,
        t.reloptions AS toast_options, quote_ident(am.amname) AS method, quote_ident(s.spcname) AS tablespace,
@@ -45,7 +45,7 @@ def view(reader: Reader, oid: int, *, privileges: bool) -> list[str]:
         text += f"\nWITH ({', '.join(settings)})"
     if found.tablespace:
         text += f"\nTABLESPACE {found.tablespace}"
-    text += f" AS\n{found.query.removesuffix(';')}"
+    text += f" AS\n{found.definition.removesuffix(';')}"
     if found.checked:
         text += f"\nWITH {found.checked} CHECK OPTION"
     if not is_view and not found.is_filled:

@@ -53,11 +53,11 @@ def cases(version, **names):
 
 
 class Database:
-    """A database of a test's own, seen by a superuser."""
+    """A database of a test's own, seen by a superuser unless parameters are *given*."""
 
-    def __init__(self, postgres, name):
+    def __init__(self, postgres, name, given=None):
         self.name = name
-        self.given = postgres.admin_parameters | {"dbname": name}
+        self.given = (given or postgres.admin_parameters) | {"dbname": name}
         self.psql_path = postgres.psql
         self.conn = psycopg2.connect(**self.given)
         self.conn.autocommit = True
