@@ -15,6 +15,7 @@ from pgexplorer.db.profile import Environment, Profile
 from pgexplorer.demo import place
 from pgexplorer.tour.steps import STEPS
 from pgexplorer.ui import theme
+from pgexplorer.ui.keys_sheet import keys_page
 
 _WAIT = 30.0  # seconds for any one thing to happen
 _PROFILES = (
@@ -64,7 +65,7 @@ class _Session:
 
 
 def take_pictures(folder: Path) -> int:
-    """Save the pictures of docs/ into *folder*, made where it is missing; return the exit code.
+    """Save the pictures of docs/ and the page of keys into *folder*, made where it is missing; return the exit code.
 
     Starts the demo server. Raises TimeoutError when the window does not come to rest, DemoUnavailable without a server.
     """
@@ -83,7 +84,7 @@ def take_pictures(folder: Path) -> int:
                 del os.environ["PGEXPLORER_HOME"]
             else:
                 os.environ["PGEXPLORER_HOME"] = before
-    for name in sorted(path.name for path in folder.glob("*.png")):
+    for name in sorted(path.name for path in folder.iterdir()):
         print(folder / name)
     return 0
 
@@ -123,6 +124,7 @@ def _take_all(folder: Path) -> None:
         connect.message.clear()
         session.window.show_connect()
         session.take("connect", light, 1180, 820)
+        (folder / "keys.md").write_text(keys_page(session.window.all_actions()), encoding="utf-8")
     finally:
         session.application.close()
 

@@ -91,6 +91,19 @@ class KeysSheet(QDialog):
         self._said.setText(words if count else "No action is called like that, and none has these keys.")
 
 
+def keys_page(rows: Sequence[Listed]) -> str:
+    """Return *rows* as a page of Markdown: what has keys, a table for each place, in their order."""
+    lines = ["# The keys", "", "Made from the rows that define them, as Ctrl+/ shows them in the window."]
+    for where in dict.fromkeys(row.where for row in rows if row.keys):
+        lines += ["", f"## {where}", "", "| keys | what they do |", "|---|---|"]
+        lines += [
+            f"| {row.keys.replace('|', chr(92) + '|')} | {row.text} |"
+            for row in rows
+            if row.keys and row.where == where
+        ]
+    return "\n".join(lines) + "\n"
+
+
 class _Found(QSortFilterProxyModel):
     """The rows in which every word stands."""
 
