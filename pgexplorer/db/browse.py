@@ -208,15 +208,18 @@ class Table:
         """Whom it borrows through."""
         return self._client
 
-    def again(self, client: Client | None = None) -> "Table":
-        """Return the same, through *client* if given, for another piece of work that may be stopped by itself."""
+    def again(self, client: Client | None = None, side: Callable[[], connection] | None = None) -> "Table":
+        """Return the same, through *client* if given, for another piece of work that may be stopped by itself.
+
+        *side* is what opens a connection beside another pool.
+        """
         same = Table(
             client or self._client,
             self.relation,
             self.filter.where,
             conditions=self.filter.conditions,
             sorts=self.filter.sorts,
-            side=self._side,
+            side=side or self._side,
         )
         same._access, same._opened = self._access, self._opened
         return same

@@ -149,6 +149,10 @@ class Stretch:
             return after
         return before if first - ahead < self.begin and not self._at_start else None
 
+    def following(self) -> Read | None:
+        """Return the page that follows the rows that are here; None where none does."""
+        return Read(To.AFTER, self._places[-1]) if self._rows and not self._at_end else None
+
     def _jump(self, first: int, last: int) -> Read:
         if first < self._size:
             return Read(To.FIRST)

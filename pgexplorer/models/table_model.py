@@ -6,7 +6,7 @@ from typing import Any
 from PySide6.QtCore import QModelIndex, QObject, Qt, Signal
 from typing_extensions import override
 
-from pgexplorer.db.changes import Default, Slot
+from pgexplorer.db.changes import DEFAULT, Default, Slot
 from pgexplorer.db.pages import Page, Place, Read
 from pgexplorer.db.rows import Clipped
 from pgexplorer.db.stretch import Missing, Shift, Stretch
@@ -29,7 +29,7 @@ class TableModel(ResultModel):
     """
 
     moved = Signal(int)  # the rows in sight have got numbers that are so much higher
-    edit_wanted = Signal(int, int, str)  # a row and a column of the view, and the text that was typed there
+    edit_wanted = Signal(int, int, object)  # a row and a column of the view, and its value: a text, None for NULL
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -74,6 +74,10 @@ class TableModel(ResultModel):
     def base(self, row: int) -> int:
         """Return which row of the table the view's *row* is; of a new one, before which it stands."""
         return self._seats.at(row)[0]
+
+    def view(self, base: int) -> int:
+        """Return which row of the view the table's row *base* is."""
+        return self._seats.view(base)
 
     def place(self, row: int) -> Place | None:
         """Return where the view's *row* is in the table; None where it is not here, or new."""
@@ -266,7 +270,7 @@ class TableModel(ResultModel):
     def _of_new(self, state: Added, column: int) -> str | None:
         if column in state.new:
             return state.new[column]
-        return "DEFAULT" if column in self.has_default else None
+        return DEFAULT if column in self.has_default else None
 
     def _shown(self, row: int, column: int) -> str | None:
         """Return a cell as it is shown."""
@@ -304,7 +308,9 @@ class TableModel(ResultModel):
             return super().data(self.createIndex(self.base(index.row()), index.column()), role)
         if role == NULL_ROLE:
             return cell is None
-        return cell if cell is None or role == COPY_ROLE else str(cell)
+        if role == COPY_ROLE:
+            return cell
+        return "NULL" if cell is None else str(cell)
 
     @override
     def value(self, row: int, column: int) -> str | None:
@@ -329,7 +335,7 @@ class TableModel(ResultModel):
     def setData(self, index: Index, value: Any, role: int = _EDIT) -> bool:
         if role != _EDIT or not index.isValid():
             return False
-        self.edit_wanted.emit(index.row(), index.column(), str(value))
+        self.edit_wanted.emit(index.row(), index.column(), value)
         return True
 
     @override

@@ -1,23 +1,28 @@
-"""The grid of a table that is not all here: what it shows cut is fetched whole, and so is what it copies."""
+"""The grid of a table that is not all here: what is cut is fetched whole for who copies it, or writes in it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, cast
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QWidget
 from typing_extensions import override
 
 from pgexplorer.db.browse import Counting, Read, Table, To
+from pgexplorer.db.changes import DEFAULT
 from pgexplorer.db.spool import Spool
 from pgexplorer.db.values import Row
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.models.result_model import COPY_ROLE, NULL_ROLE, ResultModel
 from pgexplorer.models.table_model import TableModel
 from pgexplorer.ui.table_reader import TableReader
+from pgexplorer.ui.widgets.cell_editor import CellEditor, too_large
 from pgexplorer.ui.widgets.cell_viewer import CellViewer
 from pgexplorer.ui.widgets.grid import Grid
 from pgexplorer.ui.widgets.grid_copy import FORMATS, Area, Copying, insert
+from pgexplorer.ui.widgets.grid_editor import CELL, EditDelegate, fits_in_line
 from pgexplorer.ui.widgets.message_bar import MessageBar
 
 _LOOKED_AT = 200_000  # cells of a selection that are looked at to know whether they are whole
@@ -45,8 +50,50 @@ class _Range:
         return self.end
 
 
+class Writer(Protocol):
+    """What becomes of what is written in a grid."""
+
+    def why_not(self) -> str:
+        """Return why nothing can be written, "" where something can."""
+        ...
+
+    def why_not_cell(self, row: int, column: int) -> str:
+        """Return why a cell cannot be written in, "" where it can."""
+        ...
+
+    def choices(self, index: QModelIndex | QPersistentModelIndex) -> Sequence[str | None]:
+        """Return all the values that a cell can have, () where they are many."""
+        ...
+
+    def may_be_null(self, column: int) -> bool:
+        """Whether a column takes NULL."""
+        ...
+
+    def has_default(self, column: int) -> bool:
+        """Whether a column has a default."""
+        ...
+
+    def write(self, row: int, column: int, value: str | None) -> None:
+        """Give a cell another value."""
+        ...
+
+    def refuse(self, why: str) -> None:
+        """Say why something is not done."""
+        ...
+
+    def delete_rows(self) -> None:
+        """Have the selected rows deleted."""
+        ...
+
+    def paste(self) -> None:
+        """Write what is on the clipboard."""
+        ...
+
+
 class TableGrid(Grid):
     """A grid over a TableReader's model."""
+
+    writer: Writer | None = None
 
     def __init__(self, reader: TableReader, jobs: Jobs, message: MessageBar) -> None:
         super().__init__()
@@ -55,6 +102,9 @@ class TableGrid(Grid):
         self._message = message
         self._fetching: tuple[Table, Job] | None = None
         self._fetching_value: tuple[Table, Job] | None = None
+        self.setItemDelegate(EditDelegate(self, self.look, self._choices))
+        self.setEditTriggers(self.EditTrigger.AnyKeyPressed | self.EditTrigger.EditKeyPressed)
+        self.menus.view_keys = "Shift+Return"
 
     def leave(self) -> None:
         """End what is fetched: nobody will look at it."""
@@ -76,6 +126,152 @@ class TableGrid(Grid):
         value = max(0, bar.value() + rows * height)
         self.updateGeometries()
         bar.setValue(value)
+
+    # -- writing
+
+    @override
+    def edit(self, index: QModelIndex | QPersistentModelIndex, *how: Any) -> bool:  # pyright: ignore
+        """Have the cell at *index* written in, in its place or in a window; return whether it is in its place."""
+        trigger, event = how if len(how) == 2 else (self.EditTrigger.AllEditTriggers, None)
+        triggers = self.EditTrigger
+        is_meant = trigger in {triggers.AnyKeyPressed, triggers.EditKeyPressed, triggers.AllEditTriggers}
+        if not index.isValid() or self.writer is None or not is_meant:
+            return False
+        if isinstance(event, QKeyEvent) and not _writes(event):
+            return False
+        if why := self.writer.why_not_cell(index.row(), index.column()):
+            self.writer.refuse(why)
+            return True  # or Qt would look for a row that begins with the key
+        if not self._fits(index):
+            self.write_in_window()
+            return True
+        return bool(super().edit(index, trigger, cast("QEvent", event)))  # Qt takes none too
+
+    @override
+    def write_current(self) -> bool:
+        index = self.currentIndex()
+        if self.writer is None or not index.isValid() or self.writer.why_not_cell(index.row(), index.column()):
+            return False
+        self.edit(index, self.EditTrigger.EditKeyPressed, None)
+        return True
+
+    def write_in_window(self) -> None:
+        """Have the current cell written in a window of its own, where there is room for lines."""
+        index = self.currentIndex()
+        if self.writer is None or not index.isValid():
+            return
+        if why := self.writer.why_not_cell(index.row(), index.column()):
+            self.writer.refuse(why)
+            return
+        cell = index.row(), index.column()
+        if self.has_whole(index):
+            value = self.model().data(index, Qt.ItemDataRole.EditRole)
+            self._open_editor(cell, None if value is None else str(value))
+        else:
+            self.fetch_values([cell], lambda values: self._open_editor(cell, values[cell]))
+
+    def end_writing(self) -> None:
+        """Close what a cell is being written in, and forget what was typed there."""
+        for editor in self.viewport().findChildren(QWidget, CELL):
+            self.closeEditor(editor, EditDelegate.EndEditHint.RevertModelCache)
+
+    def _fits(self, index: QModelIndex | QPersistentModelIndex) -> bool:
+        value = self.model().data(index, Qt.ItemDataRole.EditRole)
+        return self.has_whole(index) and fits_in_line(None if value is None else str(value))
+
+    def _choices(self, index: QModelIndex | QPersistentModelIndex) -> Sequence[str | None]:
+        return self.writer.choices(index) if self.writer is not None else ()
+
+    def _open_editor(self, cell: tuple[int, int], text: str | None) -> None:
+        row, column = cell
+        model, writer = self.model(), self.writer
+        if writer is None or not isinstance(model, TableModel):
+            return
+        if text is not None and too_large(text):
+            writer.refuse("The value is too large to be written in here: save it to a file, or write an UPDATE.")
+            return
+        slot, head = model.slot(row), model.columns()[column]
+        editor = CellEditor(
+            self,
+            head.name,
+            head.type_name,
+            text,
+            may_be_null=writer.may_be_null(column),
+            has_default=writer.has_default(column),
+        )
+
+        def give(value: str | None) -> None:
+            rows = [] if slot is None else model.rows_of([slot])  # it may have moved meanwhile
+            if rows:
+                writer.write(rows[0], column, value)
+            else:
+                writer.refuse("The row is not in sight any more: the value was not taken.")
+
+        editor.given.connect(give)
+        editor.default_wanted.connect(partial(give, DEFAULT))
+        editor.open()
+
+    def columns_on_screen(self) -> list[int]:
+        """Return the columns that are not hidden, in the order of the screen."""
+        head = self.horizontalHeader()
+        shown = [column for column in range(head.count()) if not head.isSectionHidden(column)]
+        return sorted(shown, key=head.visualIndex)
+
+    @override
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self.writer is not None and event.matches(QKeySequence.StandardKey.Paste):
+            self.writer.paste()
+        elif self.writer is not None and event.key() == Qt.Key.Key_Delete and not event.modifiers():
+            self.writer.delete_rows()
+        else:
+            super().keyPressEvent(event)
+
+    def fetch_values(
+        self, cells: Sequence[tuple[int, int]], then: Callable[[dict[tuple[int, int], str | None]], object]
+    ) -> None:
+        """Read the values of *cells*, rows and columns of the view, whole; then call *then* with them."""
+        model, reading = self.model(), self._reader.table
+        if not isinstance(model, TableModel) or reading is None:
+            return
+        places = [(cell, model.place(cell[0]), model.columns()[cell[1]].name) for cell in cells]
+        table = reading.again()
+
+        def work() -> dict[tuple[int, int], str | None] | None:
+            found: dict[tuple[int, int], str | None] = {}
+            for cell, place, name in places:
+                if place is None:
+                    return None
+                is_there, found[cell] = table.value(place, name)
+                if not is_there:
+                    return None
+            return found
+
+        def done(found: dict[tuple[int, int], str | None] | None) -> None:
+            self._fetching_value = None
+            self._message.clear()
+            if found is None:
+                self._say_gone()
+            else:
+                then(found)
+
+        self._fetch(table, work, done, "Reading the value…" if len(cells) == 1 else "Reading the values…")
+
+    def _say_gone(self) -> None:
+        self._message.show_message(
+            "warning", "The row is gone.", "", "It was changed or deleted since it was read: refresh."
+        )
+
+    def _fetch(self, table: Table, work: Callable[[], Any], done: Callable[[Any], object], words: str) -> None:
+        def failed(error: Exception) -> None:
+            self._fetching_value = None
+            self._reader.failed.emit(error, None)
+
+        self._stop_value()
+        self._message.show_message("info", words, "", "", [("Stop", self._stop_value)])
+        job = self._jobs.call(work, name="read a value", done=done, failed=failed)
+        self._fetching_value = table, job
+
+    # -- what is not here whole
 
     def has_whole(self, index: QModelIndex | QPersistentModelIndex) -> bool:
         """Whether the value at *index* is here as it is in the table."""
@@ -103,22 +299,13 @@ class TableGrid(Grid):
             is_there, value = found
             self._message.clear()
             if not is_there:
-                self._message.show_message(
-                    "warning", "The row is gone.", "", "It was changed or deleted since it was read: refresh."
-                )
+                self._say_gone()
                 return
             if value is None or not value.startswith(shown[:100]):
                 self._message.show_message("info", "The value has changed since the row was read.")
             CellViewer(self, name, kind, value).show()
 
-        def failed(error: Exception) -> None:
-            self._fetching_value = None
-            self._reader.failed.emit(error, None)
-
-        self._stop_value()
-        self._message.show_message("info", "Reading the value…", "", "", [("Stop", self._stop_value)])
-        job = self._jobs.call(partial(table.value, place, name), name="read a value", done=done, failed=failed)
-        self._fetching_value = table, job
+        self._fetch(table, partial(table.value, place, name), done, "Reading the value…")
 
     def _stop_value(self) -> None:
         if self._fetching_value is not None:
@@ -148,7 +335,8 @@ class TableGrid(Grid):
         """Whether every selected cell is here and whole."""
         rows = self._rows_of(area)
         stretch = model.stretch
-        if rows.start < stretch.begin or rows.stop > stretch.end or area.count > _LOOKED_AT:
+        first, last = model.base(rows.start), model.base(rows.stop - 1)
+        if first < stretch.begin or last >= max(stretch.end, first) or area.count > _LOOKED_AT:
             return False
         return all(
             model.is_whole(row, column)
@@ -163,9 +351,10 @@ class TableGrid(Grid):
 
     @staticmethod
     def _start(model: TableModel, row: int) -> Read | None:
+        row = model.base(row)
         if row == 0 and not model.stretch.number(0):
             return Read(To.FIRST)
-        if (place := model.place(row)) is not None:
+        if (place := model.stretch.place(row)) is not None:
             return Read(To.FROM, place, row)
         return Read(To.AT, row=row) if model.stretch.is_exact else None
 
@@ -235,3 +424,11 @@ class TableGrid(Grid):
     def _stop(self, table: Table) -> None:
         self._message.clear()
         self._jobs.start(table.stop, name="stop a read")
+
+
+def _writes(event: QKeyEvent) -> bool:
+    """Say whether a key begins to write: F2 does, and what is a letter; what is held with Ctrl or Alt is a command."""
+    if event.type() != QEvent.Type.KeyPress or event.key() == Qt.Key.Key_F2:
+        return True
+    held = event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
+    return not held and event.text().isprintable() and bool(event.text())

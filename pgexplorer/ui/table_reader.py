@@ -1,5 +1,6 @@
 """Reads the pages of a table that its grid looks at: one at a time, when in sight, and never by itself again."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from pgexplorer.db.browse import Counting, NoPages, Opened, Page, Read, Table, To
 from pgexplorer.db.client import Client
+from pgexplorer.db.editable import Editable
 from pgexplorer.db.query import Done, Failed, News, Query, Result
 from pgexplorer.db.rows import Rows
 from pgexplorer.db.stretch import Stretch
@@ -16,6 +18,7 @@ from pgexplorer.jobs import Job, Jobs
 from pgexplorer.models.result_model import ResultModel
 from pgexplorer.models.table_model import TableModel
 
+_log = logging.getLogger(__name__)
 _LOOK = 15  # milliseconds in which the scroll bar is let go on before a page is asked for
 _LONG = 800  # milliseconds after which a read is said to take long
 
@@ -27,6 +30,22 @@ class _Pass:
     sql: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What can be changed in the table, as far as the server tells."""
+
+    editable: Editable | None
+
+
+def _facts(table: Table) -> _Facts:
+    """Ask what can be changed in *table*. It is read all the same where a server does not tell. Blocks."""
+    try:
+        return _Facts(table.facts())
+    except Exception:
+        _log.warning("what can be changed in a table is not known", exc_info=True)
+        return _Facts(None)
+
+
 class TableReader(QObject):
     """What stands between a grid and a table: which page is wanted, the job that reads it, and what came of it."""
 
@@ -35,6 +54,7 @@ class TableReader(QObject):
     grew = Signal()  # there are more rows of a pass
     counted = Signal(object)  # Counting
     passed = Signal(object)  # Done: the pass has ended
+    known = Signal(object)  # Editable: what can be changed; None where that cannot be known
     failed = Signal(object, object)  # the exception or Failed, and what tries again
     slow = Signal()  # what is read takes long
     idle = Signal()  # nothing is read any more
@@ -49,6 +69,7 @@ class TableReader(QObject):
         self._query: Query | None = None
         self._rows: Rows | None = None  # of a pass: to be closed
         self._halted = False  # until a person asks again
+        self._wish: tuple[int, int, Callable[[], object]] | None = None  # rows that are needed, and who needs them
         self.began = 0.0
         self.first_ms = 0.0  # until the first rows were here
         self.is_slow = False
@@ -100,7 +121,9 @@ class TableReader(QObject):
                 if start is not None and before is not None and not again.knows_places(before):
                     yield (first := Read(To.FIRST))
                 yield from again.read(first)
+                yield _facts(again)
             except NoPages:
+                yield _facts(again)
                 yield _Pass(again.pass_query())
 
         stretch = Stretch()
@@ -115,14 +138,34 @@ class TableReader(QObject):
                 case Page():
                     self.first_ms = (time.perf_counter() - self.began) * 1000
                     stretch.take(wanted, news)
-                    self.pages.begin(stretch)  # with its rows, by which columns are fitted
+                    self.pages.begin(stretch, table.identity)  # with its rows, by which columns are fitted
                     self.opened.emit()
+                case _Facts():
+                    self.known.emit(news.editable)
                 case _Pass():
                     self._read_all(query(news.sql))
                 case _:
                     pass
 
         self._start(work, heard, lambda: self.open(table.again(), query, start, before))
+
+    def need(self, first: int, end: int, then: Callable[[], object]) -> None:
+        """Read on until the view's rows from *first* to the one before *end* are here, then call *then*."""
+        if not self.is_pass:
+            self._wish = self.pages.base(first), self.pages.base(end), then
+            self._go_on()
+
+    def _needed(self) -> Read | None:
+        """Return the page that brings what is needed nearer; when all is here, say so to who needs it."""
+        if self._wish is None:
+            return None
+        first, end, then = self._wish
+        stretch = self.pages.stretch
+        if stretch.begin <= first and end > stretch.end and (wanted := stretch.following()) is not None:
+            return wanted
+        self._wish = None
+        then()
+        return None
 
     def look(self) -> None:
         """Take notice of what is in sight now."""
@@ -138,6 +181,7 @@ class TableReader(QObject):
 
     def stop(self) -> None:
         """End what is being read; the rows that are here stay."""
+        self._wish = None
         if self._query is not None:
             self._jobs.start(self._query.stop, name="stop a pass")
         elif self._job is not None:
@@ -167,6 +211,7 @@ class TableReader(QObject):
 
     def leave(self) -> None:
         """End what is read, here and at the server, and give back what it takes."""
+        self._wish = None
         self._later.stop()
         self._give_up()
         self._query = None
@@ -191,8 +236,12 @@ class TableReader(QObject):
     def _go_on(self) -> None:
         if self._job is not None or self._table is None or self._halted or self.is_pass:
             return
-        first, last = self._look()
-        wanted = self.pages.stretch.wanted(first, last)
+        wanted = self._needed()
+        if wanted is None:
+            first, last = self._look()
+            wanted = self.pages.stretch.wanted(
+                self.pages.base(max(0, first)), self.pages.base(last) if last >= 0 else last
+            )
         if wanted is not None:
             self._ask(wanted)
 

@@ -114,7 +114,7 @@ class Workbench(QWidget):
         self._rows = [
             Action("window.connect", "Connections…", self.show_connect, "Ctrl+Shift+C", "plug"),
             Action("window.explore", "Explore", self.show_explore, "Ctrl+Shift+E", "table"),
-            Action("window.disconnect", "Disconnect", server.close, "", "unplug"),
+            Action("window.disconnect", "Disconnect", self._disconnect, "", "unplug"),
             Action("window.new_sql", "New SQL", self.new_query, "Ctrl+N", "terminal"),
             Action(
                 "window.close_tab",
@@ -396,7 +396,8 @@ class Workbench(QWidget):
             panel = self.tabs.widget(index)
             if isinstance(panel, TablePanel) and (panel.relation.schema, panel.relation.name) == wanted:
                 self.tabs.setCurrentIndex(index)
-                panel.refresh()
+                if not panel.has_pending:
+                    panel.refresh()
                 return
         panel = TablePanel(self._server, self._jobs, relation)
         panel.status_changed.connect(self._tab_changed)
@@ -487,6 +488,10 @@ class Workbench(QWidget):
         panel = self.tabs.widget(index)
         if panel is None:
             return
+        if isinstance(panel, TablePanel) and panel.has_pending:
+            self.tabs.setCurrentWidget(panel)
+            panel.settle(partial(self._close_panel, panel), "The tab is to be closed")
+            return
         if isinstance(panel, Panel):
             if not panel.may_leave():
                 return
@@ -498,6 +503,24 @@ class Workbench(QWidget):
         if not self.tabs.count():
             self._centre.setCurrentWidget(self._empty)
 
+    def _close_panel(self, panel: Panel) -> None:
+        if (index := self.tabs.indexOf(panel)) >= 0:
+            self._close_tab(index)
+
+    def _settled(self, then: Callable[[], object], what: str) -> bool:
+        """Say whether no table has changes that were not sent; else ask about the first, and call *then* after that."""
+        for panel in (self.tabs.widget(index) for index in range(self.tabs.count())):
+            if isinstance(panel, TablePanel) and panel.has_pending:
+                self.show_explore()
+                self.tabs.setCurrentWidget(panel)
+                panel.settle(then, what)
+                return False
+        return True
+
+    def _disconnect(self) -> None:
+        if self._settled(self._disconnect, "The server is to be left"):
+            self._server.close()
+
     # -- what it hears ------------------------------------------------------------------------------------------
 
     def _opened(self) -> None:
@@ -506,9 +529,11 @@ class Workbench(QWidget):
         same, self._tables_of = address == self._tables_of, address
         for index in reversed(range(self.tabs.count())):
             panel = self.tabs.widget(index)
-            if isinstance(panel, TablePanel) and same:
+            if not isinstance(panel, TablePanel) or panel.has_pending:
+                continue  # what was typed stays
+            if same:
                 panel.refresh()
-            elif isinstance(panel, TablePanel):
+            else:
                 self._close_tab(index)  # a table of another database; what was typed as SQL stays
 
     def _closed(self) -> None:
@@ -726,7 +751,12 @@ class Workbench(QWidget):
         self.show_explore()
 
     def may_close(self) -> bool:
-        """Ask about every tab whose transaction would be rolled back; return whether the window may close."""
+        """Ask about every tab of which something would be lost; return whether the window may close.
+
+        Where changes of rows are sent first, the window is closed when they are.
+        """
+        if not self._settled(self._frame.close, "The window is to be closed"):
+            return False
         for panel in self.query_panels():
             if panel.pin is not None and panel.pin.is_open:
                 self.show_explore()

@@ -118,3 +118,20 @@ def backends(admin) -> Callable[[], int]:
     """How many connections of the program's pool the server counts."""
     counted = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgexplorer/pool'"
     return lambda: admin.value(counted)
+
+
+@pytest.fixture
+def open_table(connected, own_schema, do):
+    """Make a table of this test's schema by the SQL given, open it and wait until it is read."""
+
+    def make(text, name="t"):
+        do(f"SET search_path = {own_schema}; {text}")
+        connected.window.schema.refresh()
+        connected.until(lambda: connected.window.schema.relation(own_schema, name) is not None)
+        connected.window.open_table(connected.window.schema.relation(own_schema, name))
+        panel = connected.window.tabs.currentWidget()
+        connected.until(lambda: panel.status.endswith(" ms"))
+        connected.settle()
+        return panel
+
+    return make

@@ -16,23 +16,6 @@ DOWN, UP = Qt.SortOrder.DescendingOrder, Qt.SortOrder.AscendingOrder
 
 
 @pytest.fixture
-def open_table(connected, own_schema, do):
-    """Make a table of this test's schema by the SQL given, open it and wait until it is read."""
-
-    def make(text, name="t"):
-        do(f"SET search_path = {own_schema}; {text}")
-        connected.window.schema.refresh()
-        connected.until(lambda: connected.window.schema.relation(own_schema, name) is not None)
-        connected.window.open_table(connected.window.schema.relation(own_schema, name))
-        panel = connected.window.tabs.currentWidget()
-        connected.until(lambda: panel.status.endswith(" ms"))
-        connected.settle()
-        return panel
-
-    return make
-
-
-@pytest.fixture
 def large(open_table):
     return open_table(f"""
         CREATE TABLE t (id int PRIMARY KEY, name text, few int, doc json);

@@ -1,5 +1,6 @@
 """The table panel: one relation in a grid, filtered and sorted at the server, any row of it a scroll away."""
 
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -15,12 +16,14 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from pgexplorer.db.browse import Counting, Page, Read, Table, To
+from pgexplorer.db.changes import DEFAULT
 from pgexplorer.db.ordering import Condition, Operator
 from pgexplorer.db.query import Done, Failed, Query
 from pgexplorer.db.schema import Kind, Relation
 from pgexplorer.db.stretch import Stretch
 from pgexplorer.db.values import human_count
 from pgexplorer.jobs import Jobs
+from pgexplorer.models.pending import Counts
 from pgexplorer.models.result_model import ResultModel
 from pgexplorer.server import Server
 from pgexplorer.ui import theme
@@ -29,16 +32,21 @@ from pgexplorer.ui.confirm_dialog import confirm_on_production
 from pgexplorer.ui.export_dialog import export_table
 from pgexplorer.ui.import_dialog import import_table
 from pgexplorer.ui.panel import Panel, show_failure
+from pgexplorer.ui.table_bar import PendingBar
 from pgexplorer.ui.table_count import TableCount
+from pgexplorer.ui.table_editing import TableEditing
 from pgexplorer.ui.table_filter import Shown, TableFilter
 from pgexplorer.ui.table_grid import TableGrid
 from pgexplorer.ui.table_reader import TableReader
+from pgexplorer.ui.table_sending import TableSending
 from pgexplorer.ui.widgets.empty_state import EmptyState
 
 PASS_LIMIT = 1_000_000  # rows of what can only be read from its beginning, unless more are asked for
 _MOST_ROW = 2**31 - 1
 _LARGE = 1_000_000  # rows from which on sorting without an index is said beforehand
 _FILTER_ROOM = 260  # pixels that the filter and what is about it are left
+_ON_BAR = ("undo", "redo", "review", "drop", "send")
+_IN_MENU = ("edit", "null", "default", "paste", "insert", "duplicate", "delete")
 _HOWS = {
     "=": Operator.EQUAL,
     "<>": Operator.UNEQUAL,
@@ -83,6 +91,8 @@ class TablePanel(Panel):
         self.grid.filter_wanted.connect(self._filter_by_cell)
         self.grid.copied.connect(self._say_copied)
         self.grid.copy_refused.connect(self._say_not_copied)
+        self.editing = TableEditing(self.grid, self.reader, self.message)
+        self.sending = TableSending(self, server, jobs, self.reader, self.editing, self.message)
         self._empty = EmptyState("table", "", "")
         self._words: dict[QPushButton, str] = {}  # of the buttons that lose them where it is narrow
         self._stack = QStackedLayout()
@@ -100,12 +110,37 @@ class TablePanel(Panel):
                 Action("table.import", "Import…", self._import, icon="upload", tip="Load a CSV or TSV file into it"),
                 Action("table.copy", "Copy cells", self.grid.copy_selection, icon="copy"),
                 Action("table.fit", "Fit columns", self.grid.fit_columns, icon="column"),
+                *self._editing_rows(),
             ]
         )
+        self.pending_bar = PendingBar(*(self.action(f"table.{name}") for name in _ON_BAR))
+        self.editing.offered = lambda: [self.action(f"table.{name}") for name in _IN_MENU]
         self.action("table.import").setEnabled(relation.kind not in {Kind.VIEW, Kind.MATERIALIZED_VIEW})
         self._lay_out()
         self._wire()
         self._say("")
+
+    def _editing_rows(self) -> list[Action]:
+        editing, sending = self.editing, self.sending
+        return [
+            Action("table.edit", "Edit in a window…", self.grid.write_in_window, "Shift+F2", "edit"),
+            Action("table.null", "Set NULL", lambda: editing.give(None), "Ctrl+0"),
+            Action("table.default", "Set DEFAULT", lambda: editing.give(DEFAULT), "Ctrl+Alt+0"),
+            Action("table.insert", "Insert a row", editing.insert_row, "Ctrl+Alt+I", "plus"),
+            Action("table.duplicate", "Duplicate rows", editing.duplicate_rows, "Ctrl+Alt+D", "copy"),
+            Action("table.delete", "Delete rows", editing.delete_rows, "Ctrl+Alt+Backspace", "trash"),
+            Action("table.paste", "Paste cells", editing.paste, icon="check-in"),
+            Action("table.undo", "Undo a change", editing.undo, "Ctrl+Z", "undo"),
+            Action("table.redo", "Redo a change", editing.redo, "Ctrl+Shift+Z; Ctrl+Y", "redo"),
+            Action("table.review", "Review SQL…", sending.review, "Ctrl+Shift+S", "code"),
+            Action("table.drop", "Drop changes", editing.drop, "", "close"),
+            Action("table.send", "Send changes", sending.send, "Ctrl+S", "upload", "Send all in one transaction"),
+        ]
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether there are changes that were not sent."""
+        return bool(self.editing.counts.total)
 
     @property
     def model(self) -> ResultModel:
@@ -130,6 +165,7 @@ class TablePanel(Panel):
         column.setContentsMargins(10, 10, 10, 8)
         column.addLayout(row)
         column.addWidget(self.chips)
+        column.addWidget(self.pending_bar)
         column.addWidget(self.message)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
@@ -169,6 +205,14 @@ class TablePanel(Panel):
         self.counting.failed.connect(self._not_counted)
         self.counting.stopped.connect(self._take_back)
         self._server.closed.connect(self._disconnected)
+        reader.known.connect(self.editing.know)
+        reader.pages.rowsInserted.connect(self._show_whether_empty)
+        reader.pages.rowsRemoved.connect(self._show_whether_empty)
+        self.editing.changed.connect(self._show_pending)
+        self.sending.progressed.connect(self.pending_bar.show_sending)
+        self.sending.sent.connect(self._say_sent)
+        self.sending.stale.connect(self.refresh)
+        self.pending_bar.stop_wanted.connect(self.sending.stop)
         bar = self.grid.verticalScrollBar()
         bar.valueChanged.connect(self._scrolled)
         bar.rangeChanged.connect(self._scrolled)
@@ -180,6 +224,25 @@ class TablePanel(Panel):
         if self._server.in_use is None:
             self.message.show_message("info", "Not connected", "", "Connect first; filter and order are kept.")
             return
+        if self.has_pending:
+            self._refresh_later()
+        else:
+            self._refresh()
+
+    def _refresh_later(self) -> None:
+        """Read again as it is wished for now, once what is pending is sent or dropped."""
+        wished = self.filter.now()
+        if self._shown is not None:
+            self.filter.restore((wished[0], *self._shown[1:]))
+            self.grid.show_sorting(self.filter.marks())
+
+        def go() -> None:
+            self.filter.restore(wished)
+            self._refresh()
+
+        self.sending.settle(go, "The table is to be read again")
+
+    def _refresh(self) -> None:
         self.counting.stop()
         wanted = self.filter.now()
         start = self._same_place() if wanted == self._shown and self.reader.table is not None else None
@@ -201,6 +264,7 @@ class TablePanel(Panel):
         self.filter.show_chips()
         self._say("reading…")
         self.reader.open(table, self._query, start)
+        self.sending.read_from(in_use.profile.address)
 
     def _query(self, text: str) -> Query:
         if self.filter.sorts and self.relation.rows >= _LARGE:
@@ -241,7 +305,8 @@ class TablePanel(Panel):
     def _same_place(self) -> Read | None:
         """Return what reads the rows again that are in sight; None at the beginning."""
         row, _ = self._in_sight()
-        place = self.reader.pages.place(row) if not self.reader.is_pass and row > 0 else None
+        row = self.reader.pages.base(row)
+        place = self.reader.pages.stretch.place(row) if not self.reader.is_pass and row > 0 else None
         return Read(To.FROM, place, row) if place is not None else None
 
     def _opened(self) -> None:
@@ -271,12 +336,12 @@ class TablePanel(Panel):
             self.message.clear()
         self._trouble = ""
         if self._going >= 0:
-            begin = self.reader.pages.stretch.begin
+            begin = self.reader.pages.view(self.reader.pages.stretch.begin)
             row = begin if page.row is not None else self.model.rowCount() - 1
             index = self.model.index(row, max(0, self.grid.currentIndex().column()))
             self.grid.setCurrentIndex(index)
             if page.row is None:
-                last = self.reader.pages.stretch.number(row) + 1
+                last = self.reader.pages.stretch.number(self.reader.pages.base(row)) + 1
                 self.message.show_message("info", f"There is no row {self._going + 1:,}: the last is row {last:,}.")
             QTimer.singleShot(0, self, self._scroll_to_current)  # when the message has taken its room
             self._going = -1
@@ -423,7 +488,8 @@ class TablePanel(Panel):
         if self.reader.is_pass:
             self.grid.ask_row()
             return
-        current = self.reader.pages.stretch.number(max(0, self.grid.currentIndex().row())) + 1
+        pages = self.reader.pages
+        current = pages.stretch.number(pages.base(max(0, self.grid.currentIndex().row()))) + 1
         row, wanted = QInputDialog.getInt(
             self, "Go to exact row", "Row, counted from the first:", current, 1, _MOST_ROW
         )
@@ -453,6 +519,33 @@ class TablePanel(Panel):
         self._wanted_column = ""
         self.grid.setCurrentIndex(index)
         self.grid.scrollTo(index)
+
+    # -- what is pending
+
+    def _show_pending(self) -> None:
+        """Say what is pending, or why nothing can be; what cannot be done now is not offered."""
+        counts, editing = self.editing.counts, self.editing
+        if not self.sending.is_running:
+            if counts.total:
+                self.pending_bar.show_counts(counts)
+            else:
+                self.pending_bar.show_reason(editing.why_not() if editing.editable is not None else "")
+        idle, pending = not self.sending.is_running, self.reader.pages.pending
+        writable = idle and not editing.why_not()
+        for name in ("edit", "null", "default", "insert", "duplicate", "delete", "paste"):
+            self.action(f"table.{name}").setEnabled(writable)
+        for name in ("review", "drop", "send"):
+            self.action(f"table.{name}").setEnabled(idle and bool(counts.total))
+        self.action("table.undo").setEnabled(idle and pending.can_undo)
+        self.action("table.redo").setEnabled(idle and pending.can_redo)
+
+    def settle(self, then: Callable[[], object], what: str) -> None:
+        """Call *then* when nothing is pending: at once, or when the person has sent or dropped what is."""
+        self.sending.settle(then, what)
+
+    def _say_sent(self, counts: Counts) -> None:
+        self._say(f"sent: {counts.words}")
+        self._show_whether_empty()
 
     # -- saying
 
@@ -513,7 +606,7 @@ class TablePanel(Panel):
             return
         stretch = self.reader.pages.stretch
         total = f"{stretch.estimate:,}" if stretch.is_counted else f"≈ {human_count(stretch.estimate)}"
-        first, last = self._in_sight()
+        first, last = (self.reader.pages.base(row) for row in self._in_sight())
         if stretch.is_counted and count <= last - first + 1:
             self._say(f"{count:,} row{'' if count == 1 else 's'} · {times}")
             return

@@ -46,6 +46,7 @@ from pgexplorer.ui.widgets.grid_paint import (
     CellDelegate,
     CellPainter,
     CopyRole,
+    Look,
     NullRole,
     columns_in,
     has_lines,
@@ -142,6 +143,10 @@ class Grid(QTableView):
             (NullRole, CopyRole),
             self._frozen.head,
         )
+
+    def look(self) -> Look:
+        """Return what is the same for every cell until the theme changes."""
+        return self._painter.look()
 
     def offer_sorting(self, offered: bool) -> None:
         """Let a click on a head, and its menu, ask for sorting: see `sort_wanted`."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, Qt, QTimer
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QComboBox, QLineEdit, QStyleOptionViewItem, QTableView, QWidget
 from typing_extensions import override
 
@@ -56,7 +56,6 @@ class EditDelegate(CellDelegate):
             self.closeEditor.emit(box, self.EndEditHint.NoHint)
 
         box.activated.connect(chosen)
-        QTimer.singleShot(0, box, box.showPopup)
         return box
 
     @override

@@ -1,0 +1,76 @@
+"""The bar of what is pending in a table: how much, and what can be done with it; or why nothing can be changed."""
+
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+
+from pgexplorer.models.pending import Counts
+from pgexplorer.ui import icons, theme
+from pgexplorer.ui.actions import button
+from pgexplorer.ui.widgets import plain
+from pgexplorer.ui.widgets.elided_label import ElidedLabel
+
+
+class PendingBar(QWidget):
+    """Takes no room while there is nothing to say."""
+
+    def __init__(self, undo: QAction, redo: QAction, review: QAction, drop: QAction, send: QAction) -> None:
+        super().__init__()
+        self.setObjectName("table.pending")
+        self._mark = QLabel()
+        self._said = ElidedLabel()
+        self._said.setObjectName("table.pending.said")
+        made = (
+            ("undo", undo, "icon_only quiet"),
+            ("redo", redo, "icon_only quiet"),
+            ("review", review, "small"),
+            ("drop", drop, "small"),
+            ("send", send, "small primary"),
+        )
+        self._buttons: list[QPushButton] = []
+        for name, action, style in made:
+            each = button(action, f"table.{name}", style=style)
+            if "icon_only" in style:
+                each.setText("")
+            self._buttons.append(each)
+        self._stop = QPushButton("Stop")
+        self._stop.setObjectName("table.send_stop")
+        self._stop.setProperty("small", True)
+        self._stop.setToolTip("End the transaction: nothing is changed")
+        self.stop_wanted = self._stop.clicked
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(self._mark)
+        row.addWidget(self._said, 1)
+        for each in (*self._buttons, self._stop):
+            row.addWidget(each)
+        self.hide()
+
+    def show_counts(self, counts: Counts) -> None:
+        """Say how much is pending, and offer what can be done with it."""
+        self._say(f"{counts.words} · not sent yet", "edit", "warn", offers=True)
+
+    def show_sending(self, done: int, of: int) -> None:
+        """Say how far the sending is, and offer to stop it."""
+        self._say(f"Sending {done:,} of {of:,}…", "upload", "info", stops=True)
+
+    def show_reason(self, why: str) -> None:
+        """Say why nothing can be changed; "" takes the bar away."""
+        if why:
+            self._say(f"Read-only · {why}", "lock", "muted")
+        else:
+            self.hide()
+
+    def text(self) -> str:
+        """Return what is said, "" where nothing is."""
+        return self._said.text() if not self.isHidden() else ""
+
+    def _say(self, words: str, icon: str, role: str, *, offers: bool = False, stops: bool = False) -> None:
+        self._said.setText(plain.one_line(words, 300))
+        self._said.setToolTip(plain.breakable(words))
+        self._said.setAccessibleName(words)
+        self._mark.setPixmap(icons.pixmap(icon, theme.scaled(15), role, self.devicePixelRatioF()))
+        for each in self._buttons:
+            each.setVisible(offers)
+        self._stop.setVisible(stops)
+        self.setVisible(True)
