@@ -1,7 +1,8 @@
 """The bar of what is pending in a table: how much, and what can be done with it; or why nothing can be changed."""
 
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from typing_extensions import override
 
 from pgexplorer.models.pending import Counts
 from pgexplorer.ui import icons, theme
@@ -20,18 +21,17 @@ class PendingBar(QWidget):
         self._said = ElidedLabel()
         self._said.setObjectName("table.pending.said")
         made = (
-            ("undo", undo, "icon_only quiet"),
-            ("redo", redo, "icon_only quiet"),
-            ("review", review, "small"),
-            ("drop", drop, "small"),
-            ("send", send, "small primary"),
+            ("undo", undo, "icon_only quiet", ""),
+            ("redo", redo, "icon_only quiet", ""),
+            ("review", review, "small", "Review SQL…"),
+            ("drop", drop, "small", "Drop changes"),
+            ("send", send, "small primary", "Send"),
         )
-        self._buttons: list[QPushButton] = []
-        for name, action, style in made:
-            each = button(action, f"table.{name}", style=style)
-            if "icon_only" in style:
-                each.setText("")
-            self._buttons.append(each)
+        self._words: dict[QPushButton, str] = {}
+        for name, action, style, words in made:
+            each = button(action, f"table.{name}", style=style, text=words)
+            each.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+            self._words[each] = words
         self._stop = QPushButton("Stop")
         self._stop.setObjectName("table.send_stop")
         self._stop.setProperty("small", True)
@@ -42,7 +42,7 @@ class PendingBar(QWidget):
         row.setSpacing(6)
         row.addWidget(self._mark)
         row.addWidget(self._said, 1)
-        for each in (*self._buttons, self._stop):
+        for each in (*self._words, self._stop):
             row.addWidget(each)
         self.hide()
 
@@ -65,12 +65,30 @@ class PendingBar(QWidget):
         """Return what is said, "" where nothing is."""
         return self._said.text() if not self.isHidden() else ""
 
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_buttons()
+
+    def _fit_buttons(self) -> None:
+        """Leave the buttons that have one their icons alone where with words they would leave the counts no room."""
+        metrics = self.fontMetrics()
+        words = sum(metrics.horizontalAdvance(text) + theme.scaled(44) for text in self._words.values())
+        is_narrow = self.width() < words + metrics.horizontalAdvance(self._said.text()) + theme.scaled(24)
+        for each, text in self._words.items():
+            if text and each.property("primary") is not True and bool(each.text()) is is_narrow:
+                each.setText("" if is_narrow else text)
+                each.setProperty("icon_only", is_narrow)
+                each.style().unpolish(each)
+                each.style().polish(each)
+
     def _say(self, words: str, icon: str, role: str, *, offers: bool = False, stops: bool = False) -> None:
         self._said.setText(plain.one_line(words, 300))
         self._said.setToolTip(plain.breakable(words))
         self._said.setAccessibleName(words)
         self._mark.setPixmap(icons.pixmap(icon, theme.scaled(15), role, self.devicePixelRatioF()))
-        for each in self._buttons:
+        for each in self._words:
             each.setVisible(offers)
+        self._fit_buttons()
         self._stop.setVisible(stops)
         self.setVisible(True)

@@ -326,8 +326,8 @@ class TableSending(QObject):
         self._message.show_message(
             "warning",
             title or f"{count:,} rows were changed by others since they were read.",
-            _NOTHING,
-            "Keep mine puts your changes on the rows as they are now, and a row that is gone in anew; nothing is sent.",
+            "",
+            "Nothing was sent. Keep mine puts your changes on the rows as they are now; what is gone comes in anew.",
             [("Take theirs", lambda: self._take_theirs(found)), ("Keep mine", lambda: self._keep_mine(found))],
             "\n".join(lines),
         )
