@@ -75,12 +75,14 @@ class Seats:
         Where rows come before the first one, all move; where they go, who sat among them sits where they were.
         """
         moved: list[tuple[int, int, int]] = []
-        for before, turn, number in self._seats:
+        self._turns = 0
+        for before, _, number in self._seats:  # in their order, which stays where two come to sit in one place
+            self._turns += 1
             to = before
             if count > 0 and (before > row or not row):
                 to = before + count
             elif count < 0 and before > row:
                 to = max(row, before + count)
-            moved.append((to, turn, number))
-        self._seats = sorted(moved)
-        self._by_number = {seat[2]: seat for seat in self._seats}
+            moved.append((to, self._turns, number))
+        self._seats = moved
+        self._by_number = {seat[2]: seat for seat in moved}
