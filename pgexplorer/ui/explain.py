@@ -63,7 +63,7 @@ class Explainer(QObject):
             question = f"This statement writes: {words}.\n\nIt is run to be measured. {STAYS} {undone}".rstrip()
             if not ask(self._panel, "Run the statement, and roll it back?", question):
                 return None
-            options = _agreed(options)
+            options = agreed(options)
         return Explain(session, text, holder, options, side=self._server.side(), offset=offset)
 
     def shown(self, news: Explained) -> PlanView:
@@ -91,7 +91,7 @@ class Explainer(QObject):
             f"analyzed (“{plain.one_line(words)}”). Nothing was changed.\n\n{STAYS}"
         )
         if ask(self._panel, "Run the statement all the same, and roll it back?", question):
-            self._again(_agreed(options))
+            self._again(agreed(options))
 
     def _switch(self, name: str, words: str) -> QAction:
         action = QAction(words, self._panel, checkable=True)
@@ -100,7 +100,8 @@ class Explainer(QObject):
         return action
 
 
-def _agreed(options: Options) -> Options:
+def agreed(options: Options) -> Options:
+    """Return *options* for a statement of which somebody has agreed that it writes."""
     return replace(options, may_write=True)
 
 

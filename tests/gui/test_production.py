@@ -124,3 +124,18 @@ def test_that_running_twice_at_once_asks_once(production):
     production.until(lambda: any(each.isVisible() for each in production.frame.findChildren(QDialog, "parameters")))
     production.settle()
     assert len([each for each in production.frame.findChildren(QDialog, "parameters") if each.isVisible()]) == 1
+
+
+def test_that_measuring_a_change_asks_once_and_undoes_it(production, own_schema, do, monkeypatch):
+    do(f"CREATE TABLE {own_schema}.t AS SELECT 1 AS a")
+    monkeypatch.setattr("pgexplorer.ui.explain.ask", lambda *_: pytest.fail("asked twice"))
+    panel = production.window.new_query()
+    panel.editor.setPlainText(f"delete from {own_schema}.t where a = 1")
+    panel.explain_analyze()
+    dialog = asked(production)
+    assert "rolled back" in dialog.findChild(object, "confirm.what").toPlainText()
+    dialog.field.setText(production.server.in_use.profile.dbname)
+    dialog.go.click()
+    production.until(lambda: panel.results.count() == 1 and not panel.is_running)
+    assert "DELETE" in panel.results.widget(0).plan.text.upper()
+    assert do(f"SELECT a FROM {own_schema}.t") == [(1,)]

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from pgexplorer.db.errors import RefusedSql
-from pgexplorer.db.explain import Explain, Options
+from pgexplorer.db.explain import STAYS, Explain, Options
 from pgexplorer.db.formatting import Formatted, formatted
 from pgexplorer.db.parameters import Filled, Wanted, fill, wanted, with_types
 from pgexplorer.db.profile import Environment
@@ -33,7 +33,7 @@ from pgexplorer.server import Server
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.confirm_dialog import confirm_on_production
-from pgexplorer.ui.explain import Explainer
+from pgexplorer.ui.explain import Explainer, agreed
 from pgexplorer.ui.export_dialog import export_query
 from pgexplorer.ui.kept_session import KeptSession
 from pgexplorer.ui.panel import Panel, show_failure
@@ -277,22 +277,26 @@ class QueryPanel(Panel):
         """Run *text*, or explain it; on production what does more than read is asked about first."""
         asked_for, wish = self._last, self._wish
 
-        def go() -> None:
+        def go(how: Options | None) -> None:
             if self._job is None:
-                self._start(text, offset, self.limit.value(), explained)
+                self._start(text, offset, self.limit.value(), how)
                 self._last = asked_for
 
         def judged(found: list[Risk]) -> None:
             if wish != self._wish:
                 return
-            confirm_on_production(self, self._server, [each.words for each in found], go)
+            # What is analyzed and writes would be asked about once more: one answer is enough.
+            how = agreed(explained) if explained is not None and found else explained
+            undone = [STAYS] if explained is not None and found else []
+            lines = [*(each.words for each in found), *undone]
+            confirm_on_production(self, self._server, lines, lambda: go(how))
 
         in_use = self._server.in_use
         only_estimates = explained is not None and not explained.analyze
         if in_use is not None and in_use.profile.environment is Environment.PRODUCTION and not only_estimates:
             self._jobs.call(lambda: risks(text), name="look at a text", done=judged)
         else:
-            go()
+            go(explained)
 
     def _ask_values(self, text: str, offset: int, values: list[Wanted], explained: Options | None) -> None:
         """Ask the server for the types of the parameters, then the person for their values, then run."""
