@@ -17,12 +17,13 @@ from pgexplorer.db.cancel import Running
 from pgexplorer.db.client import Client
 from pgexplorer.db.effects import Effect, inner_statement, writes
 from pgexplorer.db.encoding import every_byte, has_none, recoded, sent
-from pgexplorer.db.errors import RefusedSql, ServerError, describe
+from pgexplorer.db.errors import RefusedSql, ServerError
 from pgexplorer.db.plan import Plan
 from pgexplorer.db.plan_findings import Finding, findings
 from pgexplorer.db.plan_reading import parse
 from pgexplorer.db.plan_text import text_of
 from pgexplorer.db.query import Failed, Kept, Notices, Started
+from pgexplorer.db.run import Run, is_conforming
 from pgexplorer.db.session import Session
 from pgexplorer.db.statements import Statement, split
 from pgexplorer.db.tokens import PARAMETER, lex
@@ -92,11 +93,8 @@ class WouldWrite:
 News = Started | Explained | WouldWrite | Failed | Notices | Kept
 
 
-class Explain:
-    """One statement, explained once; the same shape as Query.
-
-    `run` blocks and belongs on a worker thread; `stop` may be called meanwhile from another.
-    """
+class Explain(Run):
+    """One statement, explained once."""
 
     def __init__(
         self,
@@ -108,16 +106,8 @@ class Explain:
         side: Callable[[], connection],
         offset: int = 0,
     ) -> None:
-        """*offset* is where *sql* begins in the editor's text."""
-        self._client = client
-        self._sql = sql
-        self._holder = holder
+        super().__init__(client, sql, holder, side=side, offset=offset)
         self._options = options
-        self._side = side
-        self._offset = offset
-        self._running: Running | None = None
-        self._stopped = False
-        self._sent_before = 0
         self._notices: deque[str] = deque(maxlen=_MOST_NOTICES)
         self._raised = 0
 
@@ -128,7 +118,7 @@ class Explain:
         """
         statement = self._only(conforming=True)
         with self._client.lend(self._holder, discard=True) as conn:
-            if conn.info.parameter_status("standard_conforming_strings") == "off":
+            if not is_conforming(conn):
                 statement = self._only(conforming=False)
             running = self._running = Running(conn)
             conn.notices = self._heard()  # type: ignore[assignment]  # psycopg2 asks for append() alone
@@ -142,12 +132,6 @@ class Explain:
                 conn.notices = []
         if isinstance(self._client, Session) and (pin := self._client.pin) is not None:
             yield Kept(pin)
-
-    def stop(self) -> Iterator[str]:
-        """End what runs: cancel, then terminate, then abandon. Yields each rung in words; blocks for seconds."""
-        self._stopped = True
-        if self._running is not None:
-            yield from self._running.stop(self._side)
 
     # -- inside
 
@@ -222,13 +206,10 @@ class Explain:
             return Failed(
                 0, 1, ServerError("The plan is not in the connection's encoding", f"{conn.encoding}: {error}")
             )
-        lost = bool(conn.closed)
         refuses = self._options.analyze and not self._options.may_write
         if refuses and error.pgcode == _READ_ONLY:
             return WouldWrite(0, (error.diag.message_primary or str(error)).strip())
-        cancelled = running.wanted and (lost or error.pgcode == "57014")
-        described = describe(error, lost=lost, sent_before=self._sent_before)
-        return Failed(0, 1, described.moved(statement.start + self._offset), cancelled)
+        return Failed(0, 1, *self._in_words(conn, running, statement, error))
 
 
 class _Notices:

@@ -19,8 +19,9 @@ from pgexplorer.db.aftermath import after_loss
 from pgexplorer.db.cancel import Running
 from pgexplorer.db.client import Client
 from pgexplorer.db.encoding import every_byte, has_none, recoded, sent
-from pgexplorer.db.errors import RefusedSql, ServerError, describe
+from pgexplorer.db.errors import RefusedSql, ServerError
 from pgexplorer.db.rows import Rows
+from pgexplorer.db.run import Run, is_conforming
 from pgexplorer.db.session import Pin, Session
 from pgexplorer.db.spool import BYTE_LIMIT, ROW_LIMIT, Spool, Stopped
 from pgexplorer.db.statements import Statement, split
@@ -128,11 +129,8 @@ class _Notices:
         self.lines, self.dropped = [], 0
 
 
-class Query:
-    """A text of one or more statements, run once.
-
-    `run` blocks and belongs on a worker thread; `stop` may be called meanwhile from another.
-    """
+class Query(Run):
+    """A text of one or more statements, run once."""
 
     def __init__(
         self,
@@ -148,20 +146,13 @@ class Query:
         go_on: bool = False,
     ) -> None:
         """*read_only* holds for a SELECT that is copied; with *go_on* an error does not end the text."""
-        self._client = client
-        self._sql = sql
-        self._holder = holder
-        self._side = side
+        super().__init__(client, sql, holder, side=side, offset=offset)
         self._row_limit = row_limit
         self._byte_limit = byte_limit
         self._goes_on = go_on
         self._begin = "BEGIN READ ONLY" if read_only else "BEGIN"  # for a SELECT that is copied
-        self._offset = offset  # where *sql* begins in the editor's text
-        self._running: Running | None = None
-        self._stopped = False
         self._notices = _Notices()
         self._before = 0  # the transaction's status before the statement that was sent last
-        self._sent_before = 0  # characters that stand before the user's own in what was sent last
         self._spool: Spool | None = None  # of the statement that runs
         self._told = False  # whether somebody else owns it
         self._largest = 0  # bytes of the largest row that was copied, where that is large
@@ -181,7 +172,7 @@ class Query:
         if not statements:
             raise RefusedSql("There is nothing to run: the text holds no statement.")
         with self._client.lend(self._holder, discard=True) as conn:
-            if conn.info.parameter_status("standard_conforming_strings") == "off":
+            if not is_conforming(conn):
                 statements = self._cut(conforming=False)
             self._running = Running(conn)
             conn.notices = self._notices  # type: ignore[assignment]  # psycopg2 asks for append() alone
@@ -199,12 +190,6 @@ class Query:
                 yield Kept(pin)
         elif left_open:
             yield RolledBack()
-
-    def stop(self) -> Iterator[str]:
-        """End what runs: cancel, then terminate, then abandon. Yields each rung in words; blocks for seconds."""
-        self._stopped = True
-        if self._running is not None:
-            yield from self._running.stop(self._side)
 
     def _cut(self, *, conforming: bool = True) -> list[Statement]:
         """Cut the text, and refuse it whole when one of its statements cannot be sent."""
@@ -435,14 +420,12 @@ class Query:
         kept = self._spool.known if self._spool is not None else 0
         if isinstance(error, UnicodeError):
             return Failed(index, of, self._undecodable(conn, error, statement), kept=kept)
-        lost = bool(conn.closed)
         if self._ended_by:
             return Failed(index, of, ServerError("Stopped: the result is too large", self._ended_by), kept=kept)
-        cancelled = running.wanted and (lost or error.pgcode == "57014")
-        described = describe(error, lost=lost, sent_before=self._sent_before)
-        if lost:
+        described, cancelled = self._in_words(conn, running, statement, error)
+        if described.lost:
             described = after_loss(described, statement.text, self._before)
-        return Failed(index, of, described.moved(statement.start + self._offset), cancelled, kept)
+        return Failed(index, of, described, cancelled, kept)
 
     def _undecodable(self, conn: connection, error: UnicodeError, statement: Statement) -> ServerError:
         if isinstance(error, UnicodeEncodeError):
