@@ -2,7 +2,7 @@
 
 import contextlib
 import weakref
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import psycopg2
 from psycopg2 import extensions as ext
@@ -12,6 +12,10 @@ from pgexplorer.db.encoding import usual
 from pgexplorer.db.values import Column
 from pgexplorer.pool.link import cut, is_alive
 from pgexplorer.pool.protocol import Pool
+
+
+class NoneFreeError(Exception):
+    """All connections are out, or wanted by somebody: what nobody waits for can be done later."""
 
 
 class Client:
@@ -36,6 +40,24 @@ class Client:
             yield conn
         finally:
             self.check_in(conn, discard=discard)
+
+    @contextlib.contextmanager
+    def lend_spare(self, holder: str, side: Callable[[], connection], *, spares: bool = True) -> Generator[connection]:
+        """Lend a connection that nobody wants at the moment, and with *spares* not the last one of the pool.
+
+        Where the last one is the only one, *spares* means a connection beside the pool, opened by *side*: a statement
+        that comes meanwhile would be refused. Raises NoneFreeError, and what `lend` raises.
+        """
+        pool = self.pool
+        if pool.maxconn == 1 and spares:
+            with contextlib.closing(side()) as conn:
+                conn.autocommit = True
+                yield conn
+        elif pool.waiters() or sum(slot.is_out for slot in pool.slots()) + spares >= pool.maxconn:
+            raise NoneFreeError("no connection is free")
+        else:
+            with self.lend(holder) as conn:
+                yield conn
 
     def check_out(self, holder: str) -> connection:
         """Check a connection out that the server has not closed, in autocommit mode.

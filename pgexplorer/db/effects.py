@@ -1,5 +1,6 @@
 """What a statement would do to the data, as far as its text tells: whether EXPLAIN ANALYZE asks first."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -13,6 +14,30 @@ _WRITES = {
     "merge_stmt": "MERGE",
 }
 _TAKEN = "SELECT, INSERT, UPDATE, DELETE, MERGE, VALUES, EXECUTE, DECLARE and CREATE TABLE … AS"
+
+_DDL = (
+    "CREATE",
+    "ALTER",
+    "DROP",
+    "COMMENT",
+    "GRANT",
+    "REVOKE",
+    "IMPORT FOREIGN SCHEMA",
+    "REASSIGN",
+    "DO",
+    "CALL",
+)
+_ENDS = ("COMMIT", "ROLLBACK", "DISCARD")
+_MAKES = re.compile(r"\b(?:create|into)\b", re.IGNORECASE)
+
+
+def may_define(status: str, statement: str = "") -> bool:
+    """Whether a statement that ended well with the command tag *status* may have changed what the database holds.
+
+    CREATE TABLE AS and SELECT INTO have the tag of a SELECT: their text tells. A transaction's end counts too, as what
+    was defined in it is seen by others only then.
+    """
+    return status.startswith((*_DDL, *_ENDS)) or (status.startswith("SELECT") and _MAKES.search(statement) is not None)
 
 
 class Effect(Enum):

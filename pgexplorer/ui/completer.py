@@ -1,9 +1,7 @@
 """Completion for every SQL editor: the catalog of the server in use, read beside the work and asked beside it too."""
 
-import contextlib
 import json
 import logging
-import re
 import time
 import weakref
 from collections.abc import Callable, Sequence
@@ -14,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from pgexplorer.db.catalog import Catalog, read_catalog
 from pgexplorer.db.client import Client
 from pgexplorer.db.completion import Item, Kind, Offer, complete, warm
+from pgexplorer.db.effects import may_define
 from pgexplorer.db.probe import Connection
 from pgexplorer.history import Entry
 from pgexplorer.jobs import Job, Jobs
@@ -28,20 +27,6 @@ _RETRY = (1_000, 3_000, 10_000, 30_000, 60_000)  # milliseconds after a failure,
 _OLD = 300.0  # seconds, after which others may well have changed something
 _MOST_USES = 500  # things whose uses are remembered
 _USES = "completion.uses"
-_DDL = (
-    "CREATE",
-    "ALTER",
-    "DROP",
-    "COMMENT",
-    "GRANT",
-    "REVOKE",
-    "IMPORT FOREIGN SCHEMA",
-    "REASSIGN",
-    "DO",
-    "CALL",
-)
-_ENDS = ("COMMIT", "ROLLBACK", "DISCARD")
-_MAKES = re.compile(r"\b(?:create|into)\b", re.IGNORECASE)
 _ICONS = {
     Kind.LABEL: "list",
     Kind.JOIN: "link",
@@ -117,12 +102,8 @@ class Completer(QObject):
             self.refresh()
 
     def ran(self, status: str, sql: str = "") -> None:
-        """Hear the command tag of a statement that ended well: after DDL the catalog is read again.
-
-        CREATE TABLE AS and SELECT INTO have the tag of a SELECT: their text tells. So does a transaction's end, as what
-        was defined in it is seen by others only then.
-        """
-        if status.startswith((*_DDL, *_ENDS)) or (status.startswith("SELECT") and _MAKES.search(sql) is not None):
+        """Hear the command tag of a statement that ended well: after DDL the catalog is read again."""
+        if may_define(status, sql):
             self._is_stale = True
             self._timer.start(_SOON)
 
@@ -222,26 +203,10 @@ class Completer(QObject):
             self._uses[key] = self._uses.get(key, 0) + 1
 
 
-class _NoneFreeError(Exception):
-    """All connections are out: the catalog can wait."""
-
-
 def _read(client: Client, side: Callable[[], Connection], spares: bool) -> Catalog:
-    """Return the catalog, over a slot that nobody wants at the moment, and with *spares* not over the last one.
-
-    Where the last one is the only one, *spares* means a connection beside the pool: a statement that comes meanwhile
-    would be refused. Raises _NoneFreeError where there is no such slot.
-    """
-    pool = client.pool
-    if pool.maxconn == 1 and spares:
-        with contextlib.closing(side()) as conn:
-            conn.autocommit = True
-            catalog = read_catalog(conn)
-    elif pool.waiters() or sum(slot.is_out for slot in pool.slots()) + spares >= pool.maxconn:
-        raise _NoneFreeError("no connection is free")
-    else:
-        with client.lend("completion") as conn:
-            catalog = read_catalog(conn)
+    """Return the catalog, over a connection that nobody wants. Raises NoneFreeError where there is no such."""
+    with client.lend_spare("completion", side, spares=spares) as conn:
+        catalog = read_catalog(conn)
     warm(catalog)
     return catalog
 
