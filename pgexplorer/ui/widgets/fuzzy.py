@@ -119,6 +119,30 @@ class _Lines:
             yield None
 
 
+def ranked(
+    indexes: Sequence[Index], typed: str, most: int, used: set[tuple[int, int]] | None = None
+) -> Iterator[tuple[int, int] | None]:
+    """Yield what *typed*, which is folded and not empty, finds in *indexes*, the best first; None to take a breath.
+
+    Each is the number of an index and a number in it. Tiers come one after the other, in each the indexes in their
+    order with *most* at most, the short names first. What is in *used* is left out, and what is yielded is put there.
+    """
+    known = set[tuple[int, int]]() if used is None else used
+    for tier in range(TIERS):
+        for at, index in enumerate(indexes):
+            fresh: list[int] = []
+            for number in index.find(typed, tier):
+                if number is None:
+                    yield None
+                elif (at, number) not in known:
+                    known.add((at, number))
+                    fresh.append(number)
+                    if len(fresh) >= most:
+                        break
+            for number in sorted(fresh, key=lambda number: len(index.names[number])):
+                yield at, number
+
+
 def tier_of(name: str, typed: str) -> int:
     """Return the best tier in which *typed*, which is folded, finds *name* alone; TIERS where none does."""
     index = Index([name])

@@ -342,20 +342,8 @@ def _found(groups: Sequence[Group], recent: Sequence[str], typed: str) -> Iterat
                     yield group.item(number)
         return
     most = _MOST if len(groups) == 1 else _MOST // 4  # of a kind in a tier: no kind hides the others
-    for tier in range(fuzzy.TIERS):
-        for at, group in enumerate(groups):
-            fresh: list[int] = []
-            for number in group.index.find(wanted, tier):
-                if number is None:
-                    yield None
-                elif (at, number) not in used:
-                    used.add((at, number))
-                    fresh.append(number)
-                    if len(fresh) >= most:
-                        break
-            names = group.index.names
-            for number in sorted(fresh, key=lambda number: len(names[number])):
-                yield group.item(number)
+    for hit in fuzzy.ranked([group.index for group in groups], wanted, most, used):
+        yield groups[hit[0]].item(hit[1]) if hit is not None else None
 
 
 class _Behind(QWidget):
