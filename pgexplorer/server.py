@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from pgexplorer.db.cancel import end_all
 from pgexplorer.db.client import Client
-from pgexplorer.db.probe import Connection, Facts, facts
+from pgexplorer.db.probe import Connection, Facts, connect_side, facts
 from pgexplorer.db.profile import Profile
 from pgexplorer.db.query import ROW_LIMIT, Query
 from pgexplorer.db.session import Session
@@ -92,6 +92,22 @@ class Server(QObject):
             self.failed.emit(error)
 
         self._opening = self._jobs.start(work, name="open the pool", yielded=done, failed=failed)
+
+    def switch(self, dbname: str, failed: Callable[[Exception], object]) -> None:
+        """Open a pool on another database of the server in place of the present one, once it is sure to let us in.
+
+        Where it does not, *failed* hears why, and nothing has changed.
+        """
+        before = self._needed()
+        profile = before.profile
+        title = profile.name.removesuffix(f" · {profile.dbname}")
+        wanted = dataclasses.replace(profile, dbname=dbname, name=f"{title} · {dbname}" if title else "")
+
+        def done(_: object) -> None:
+            if self.in_use is before:
+                self.open(wanted)
+
+        self._jobs.call(lambda: connect_side(wanted).close(), name="look into a database", done=done, failed=failed)
 
     def give_up_opening(self) -> None:
         """Stop waiting for a pool that is being opened. A pool that opens all the same is closed at once."""

@@ -10,24 +10,9 @@ from pgexplorer.db.client import Client
 from pgexplorer.db.command import Command
 from pgexplorer.db.encoding import every_byte, has_none, recoded
 from pgexplorer.db.object_actions import drop
-from pgexplorer.db.objects import FUNCTIONS, DbObject, ObjectKind
+from pgexplorer.db.objects import DbObject, ObjectKind, catalog_of
 
 _K = ObjectKind
-_CATALOGS = {
-    _K.SCHEMA: "pg_namespace",
-    _K.INDEX: "pg_class",
-    _K.COLUMN: "pg_class",
-    _K.CONSTRAINT: "pg_constraint",
-    _K.TRIGGER: "pg_trigger",
-    _K.RULE: "pg_rewrite",
-    _K.POLICY: "pg_policy",
-    _K.TYPE: "pg_type",
-    _K.DOMAIN: "pg_type",
-    _K.EXTENSION: "pg_extension",
-    _K.DATABASE: "pg_database",
-    _K.ROLE: "pg_authid",
-    **dict.fromkeys(FUNCTIONS, "pg_proc"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +143,7 @@ class Drop(Command):
 
 
 def _read(conn: connection, found: DbObject) -> Dependents:
-    values = {"catalog": f"pg_catalog.{_CATALOGS.get(found.kind, 'pg_class')}", "oid": found.oid, "part": found.part}
+    values = {"catalog": f"pg_catalog.{catalog_of(found.kind)}", "oid": found.oid, "part": found.part}
     with conn.cursor() as cursor:
         if found.kind in {_K.ROLE, _K.DATABASE}:
             cursor.execute(_SHARED if found.kind is _K.ROLE else _SESSIONS, values)

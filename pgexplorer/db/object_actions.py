@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from psycopg2 import sql
 from psycopg2.extensions import connection
 
-from pgexplorer.db.catalog import literal
-from pgexplorer.db.encoding import has_none, sent
-from pgexplorer.db.objects import FUNCTIONS, RELATIONS, DbObject, ObjectKind
+from pgexplorer.db.catalog import literal, quoted
+from pgexplorer.db.encoding import every_byte, exact, has_none, sent, shown
+from pgexplorer.db.objects import FUNCTIONS, RELATIONS, DbObject, ObjectKind, catalog_of
 
+Statement = sql.Composable  # for those above db/, who hand it on
 LONGEST = 63  # bytes of a name: NAMEDATALEN less one
 _K = ObjectKind
 _STORED = frozenset({_K.TABLE, _K.MATERIALIZED_VIEW})
@@ -20,6 +21,7 @@ class Verb:
     """Something that can be done to objects of some kinds."""
 
     words: str  # as the person is told: "Renaming"
+    done: str  # when it was: "is renamed"
     kinds: frozenset[ObjectKind]
     needs: str  # what the server asks of the role, in words
     changes: bool = True  # what others can see
@@ -30,20 +32,21 @@ class Verb:
         return found.kind in self.kinds
 
 
-COUNT = Verb("Counting the rows of", RELATIONS - {_K.SEQUENCE}, "SELECT on it", changes=False)
-VACUUM = Verb("Vacuuming", _STORED, "MAINTAIN on it, or to own it", alone=True)
-ANALYZE = Verb("Analyzing", _STORED | {_K.FOREIGN_TABLE}, "MAINTAIN on it, or to own it")
-REINDEX = Verb("Reindexing", _STORED | {_K.INDEX}, "MAINTAIN on it, or to own it", alone=True)
-REFRESH = Verb("Refreshing", frozenset({_K.MATERIALIZED_VIEW}), "MAINTAIN on it, or to own it")
+COUNT = Verb("Counting the rows of", "is counted", RELATIONS - {_K.SEQUENCE}, "SELECT on it", changes=False)
+VACUUM = Verb("Vacuuming", "is vacuumed", _STORED, "MAINTAIN on it, or to own it", alone=True)
+ANALYZE = Verb("Analyzing", "is analyzed", _STORED | {_K.FOREIGN_TABLE}, "MAINTAIN on it, or to own it")
+REINDEX = Verb("Reindexing", "is reindexed", _STORED | {_K.INDEX}, "MAINTAIN on it, or to own it", alone=True)
+REFRESH = Verb("Refreshing", "is refreshed", frozenset({_K.MATERIALIZED_VIEW}), "MAINTAIN on it, or to own it")
 RENAME = Verb(
     "Renaming",
+    "is renamed",
     frozenset(_K) - {_K.EXTENSION},
     "to own it, and CREATE on its schema; of a database or a role also CREATEDB or CREATEROLE",
 )
-COMMENT = Verb("Commenting on", frozenset(_K), "to own it; of a role CREATEROLE with ADMIN on it")
-DROP = Verb("Dropping", frozenset(_K), "to own it or its schema; of a role CREATEROLE with ADMIN on it")
-CREATE_SCHEMA = Verb("Creating", frozenset({_K.SCHEMA}), "CREATE on the database")
-CREATE_DATABASE = Verb("Creating", frozenset({_K.DATABASE}), "CREATEDB", alone=True)
+COMMENT = Verb("Commenting on", "has its comment", frozenset(_K), "to own it; of a role CREATEROLE with ADMIN on it")
+DROP = Verb("Dropping", "is dropped", frozenset(_K), "to own it or its schema; of a role CREATEROLE with ADMIN on it")
+CREATE_SCHEMA = Verb("Creating", "is created", frozenset({_K.SCHEMA}), "CREATE on the database")
+CREATE_DATABASE = Verb("Creating", "is created", frozenset({_K.DATABASE}), "CREATEDB", alone=True)
 
 
 def runs_alone(verb: Verb, found: DbObject) -> bool:
@@ -69,6 +72,17 @@ def named(found: DbObject) -> sql.Composable:
     elif found.kind in _ON_TABLE or found.kind is _K.CONSTRAINT:
         parts += [sql.SQL(" ON "), _table(found)]
     return sql.Composed(parts)
+
+
+def spelled(found: DbObject, *, whole: bool = True) -> str:
+    """Return its name to be pasted into SQL, quoted where it has to be; with *whole* its schema and table before it."""
+    parts = (found.schema, found.table, found.name) if whole else (found.name,)
+    if found.kind in _ON_TABLE or found.kind is _K.CONSTRAINT:
+        parts = (found.name,)  # by which they are known with the name of their table beside them, never before them
+    elif found.kind is _K.INDEX:
+        parts = parts[::2]
+    name = ".".join(quoted(shown(part)) for part in parts if part)
+    return f"{name}({found.arguments})" if whole and found.kind in FUNCTIONS else name
 
 
 def rename(found: DbObject, name: str) -> sql.Composable:
@@ -143,6 +157,19 @@ def create_database(name: str, template: str = "") -> sql.Composable:
     return made + sql.SQL(" TEMPLATE {}").format(sql.Identifier(template)) if template else made
 
 
+def read_comment(conn: connection, found: DbObject) -> str:
+    """Return the comment on *found*, "" without one. Blocks; raises psycopg2.Error."""
+    catalog = catalog_of(found.kind)
+    function = "shobj_description" if found.kind in {_K.ROLE, _K.DATABASE} else "obj_description"
+    with every_byte(conn), conn.cursor() as cursor:
+        if found.part:
+            cursor.execute("SELECT col_description(%s, %s)", (found.oid, found.part))
+        else:
+            cursor.execute(sql.SQL("SELECT {}(%s, %s)").format(sql.Identifier(function)), (found.oid, catalog))
+        [text] = cursor.fetchone() or (None,)
+        return (exact(text) if has_none(conn) else str(text)) if text else ""
+
+
 def written(conn: connection, statement: sql.Composable) -> str:
     """Return *statement* as text for *conn*. In a database without an encoding psycopg2 could not write every name.
 
@@ -151,6 +178,11 @@ def written(conn: connection, statement: sql.Composable) -> str:
     if not has_none(conn):
         return statement.as_string(conn)
     return _spelled(statement)
+
+
+def preview(statement: sql.Composable) -> str:
+    """Return *statement* as text to be read, every name in it quoted. Needs no connection."""
+    return shown(_spelled(statement))
 
 
 def to_send(conn: connection, text: str) -> str | bytes:

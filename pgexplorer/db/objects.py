@@ -69,3 +69,22 @@ PARTS = frozenset(  # of a relation
         ObjectKind.POLICY,
     }
 )
+
+_CATALOGS = {
+    ObjectKind.SCHEMA: "pg_namespace",
+    ObjectKind.CONSTRAINT: "pg_constraint",
+    ObjectKind.TRIGGER: "pg_trigger",
+    ObjectKind.RULE: "pg_rewrite",
+    ObjectKind.POLICY: "pg_policy",
+    ObjectKind.TYPE: "pg_type",
+    ObjectKind.DOMAIN: "pg_type",
+    ObjectKind.EXTENSION: "pg_extension",
+    ObjectKind.DATABASE: "pg_database",
+    ObjectKind.ROLE: "pg_authid",
+    **dict.fromkeys(FUNCTIONS, "pg_proc"),
+}
+
+
+def catalog_of(kind: ObjectKind) -> str:
+    """Return the table of pg_catalog in which an object has its oid: of a column that of its relation."""
+    return _CATALOGS.get(kind, "pg_class")

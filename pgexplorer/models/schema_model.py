@@ -1,125 +1,139 @@
-"""The schema tree: schemas, what is in them, and columns filled in when a table is opened."""
+"""The schema tree for Qt: nodes made elsewhere, shown in one go, and the parts of a relation when it is opened."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 from typing_extensions import override
 
-from pgexplorer.db.schema import Kind, Relation, TableColumn
-from pgexplorer.db.values import human_count
+from pgexplorer.db.objects import ObjectKind
+from pgexplorer.db.schema import Relation
+from pgexplorer.db.tree import Parts
+from pgexplorer.db.values import human_bytes
+from pgexplorer.models.schema_nodes import HERE, Key, Measured, Node, Tree, below, fill, has_parts, part_nodes
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 ICON_ROLE = Qt.ItemDataRole.UserRole + 3  # the icon's name
 MUTED_ROLE = Qt.ItemDataRole.UserRole + 4  # what stands behind the name, muted
 RELATION_ROLE = Qt.ItemDataRole.UserRole + 5  # the Relation of a table's node
-
-_ICONS = {Kind.VIEW: "view", Kind.MATERIALIZED_VIEW: "view", Kind.FOREIGN: "link"}
-_TYPE_ICONS = (
-    (("smallint", "integer", "bigint", "numeric", "real", "double", "money", "oid"), "number"),
-    (("date", "time", "timestamp", "interval"), "date"),
-    (("boolean",), "bool"),
-    (("json",), "json"),
-    (("text", "char", "name", "uuid", "citext"), "text"),
-)
-
-
-@dataclass(slots=True, eq=False)
-class _Node:
-    name: str
-    muted: str
-    icon: str
-    parent: "_Node | None" = None
-    children: list["_Node"] = field(default_factory=list["_Node"])
-    relation: Relation | None = None
-    is_filled: bool = True  # False: its columns were not asked for yet
-    tip: str = ""
-
-    def add(self, node: "_Node") -> None:
-        node.parent = self
-        self.children.append(node)
-
-    @property
-    def row(self) -> int:
-        return self.parent.children.index(self) if self.parent else 0
+OBJECT_ROLE = Qt.ItemDataRole.UserRole + 6  # the DbObject; None of a group
+KEY_ROLE = Qt.ItemDataRole.UserRole + 7  # what finds the node again after a refresh
 
 
 class SchemaModel(QAbstractItemModel):
-    """Schemas › relations › columns over plain data; it asks for columns by a signal and is given them."""
+    """Databases › schemas › relations › parts over plain nodes; it asks for parts by a signal and is given them."""
 
-    columns_wanted = Signal(object)  # Relation
+    parts_wanted = Signal(object)  # Relation
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._root = _Node("", "", "")
+        self._root = Node(("root",), "", "")
+        self._by_key: dict[Key, Node] = {}
+        self._filled: dict[int, Node] = {}  # the relations whose parts are there, by oid
+        self._counted: dict[int, str] = {}  # by oid, what stands in place of the estimate
 
-    def set_relations(self, schemas: list[tuple[str, list[Relation]]]) -> None:
-        """Show *schemas* in the order given, in place of what was shown."""
+    # -- what is shown
+
+    def set_tree(self, tree: Tree | None) -> None:
+        """Show *tree* in place of what was shown; nothing with None."""
         self.beginResetModel()
-        self._root = _Node("", "", "")
-        for name, relations in schemas:
-            schema = _Node(name, human_count(len(relations)) if relations else "empty", "schema")
-            for relation in relations:
-                icon = _ICONS.get(relation.kind, "table")
-                tip = f"{relation.kind.word} {relation.schema}.{relation.name}"
-                tip = f"{tip}\n{relation.comment}" if relation.comment else tip
-                schema.add(_Node(relation.name, relation.summary, icon, relation=relation, is_filled=False, tip=tip))
-            self._root.add(schema)
+        tree = tree or Tree(Node(("root",), "", ""), {})
+        self._root, self._by_key, self._filled = tree.root, tree.by_key, dict(tree.filled)
         self.endResetModel()
 
-    def set_columns(self, oid: int, columns: list[TableColumn]) -> None:
-        """Fill in the columns of the relation *oid*; it may have gone meanwhile."""
-        for node in (relation for schema in self._root.children for relation in schema.children):
-            if node.relation is not None and node.relation.oid == oid and not node.children and columns:
-                self.beginInsertRows(self._index(node), 0, len(columns) - 1)
-                for column in columns:
-                    node.add(_Node(column.name, column.type_name, _icon(column), tip=column.comment))
-                self.endInsertRows()
-                return
+    def set_parts(self, oid: int, parts: Parts) -> None:
+        """Fill in what belongs to the relation *oid*; it may have gone meanwhile, or been filled."""
+        node = self._relation_node(oid)
+        if node is None or has_parts(node):
+            return
+        if nodes := part_nodes(node, parts):
+            self.beginInsertRows(self._index(node), 0, len(nodes) - 1)
+            fill(node, nodes)
+            self.endInsertRows()
+            self._filled[oid] = node
+        node.is_filled = True
 
     def ask_again(self, oid: int) -> None:
-        """Take the columns of the relation *oid* as not yet asked for: reading them failed."""
-        for node in (relation for schema in self._root.children for relation in schema.children):
-            if node.relation is not None and node.relation.oid == oid and not node.children:
-                node.is_filled = False
+        """Take the parts of the relation *oid* as not yet asked for: reading them failed."""
+        node = self._relation_node(oid)
+        if node is not None and not has_parts(node):
+            node.is_filled = False
+
+    def set_sizes(self, found: Iterable[Measured]) -> None:
+        """Take what stands behind the names, now that the sizes are known."""
+        for each in found:
+            if (node := self._by_key.get(each.key)) is not None:
+                node.muted, node.relation = each.muted, each.relation
+        for key, node in self._by_key.items():
+            if node.children and (key == HERE or (node.found and node.found.kind is ObjectKind.SCHEMA)):
+                first, last = node.children[0], node.children[-1]
+                self.dataChanged.emit(self._index(first), self._index(last), [MUTED_ROLE])
+
+    def set_count(self, oid: int, words: str) -> None:
+        """Show *words* in place of the estimate of the relation *oid*; with "" the estimate again."""
+        self._counted[oid] = words
+        if (node := self._relation_node(oid)) is not None:
+            self.dataChanged.emit(self._index(node), self._index(node), [MUTED_ROLE])
+
+    def forget_counts(self) -> None:
+        """Show the estimates again."""
+        self._counted.clear()
+
+    # -- what is asked
 
     def relations(self) -> list[Relation]:
-        """Return every relation, in the order shown."""
-        nodes = (node for schema in self._root.children for node in schema.children)
-        return [node.relation for node in nodes if node.relation is not None]
+        """Return every relation, in the order shown; partitions behind the table that they are of."""
+        return [node.relation for node in self._relation_nodes()]  # type: ignore[misc]
 
     def columns(self) -> list[tuple[str, str, str, str]]:
         """Return the columns filled in so far: each its schema, its relation, its name and its type."""
         return [
-            (schema.name, relation.name, column.name, column.muted)
-            for schema in self._root.children
-            for relation in schema.children
-            for column in relation.children
+            (part.found.schema, part.found.table, part.found.name, part.muted)
+            for node in self._relation_nodes()
+            for part in node.children
+            if part.found is not None and part.found.kind is ObjectKind.COLUMN
         ]
+
+    def filled(self) -> list[Relation]:
+        """Return the relations whose parts are filled in."""
+        return [node.relation for node in self._filled.values() if node.relation is not None]
 
     def find(self, schema: str, name: str) -> QModelIndex:
         """Return the index of the relation *schema*.*name*; an invalid one when there is none."""
-        for parent in self._root.children:
-            for node in parent.children:
-                if parent.name == schema and node.name == name:
+        for node in self._relation_nodes():
+            if node.relation is not None and (node.relation.schema, node.relation.name) == (schema, name):
+                return self._index(node)
+        return QModelIndex()
+
+    def index_of(self, key: Key) -> QModelIndex:
+        """Return the index of the node with *key*; an invalid one when there is none, or it is not filled in."""
+        if (node := self._by_key.get(key)) is not None:
+            return self._index(node)
+        for filled in self._filled.values():
+            for node in below(filled):
+                if node.key == key:
                     return self._index(node)
         return QModelIndex()
 
+    # -- Qt's questions
+
     @override
     def index(self, row: int, column: int, parent: Index = _ROOT) -> QModelIndex:
-        if not self.hasIndex(row, column, parent):
+        # Asked for every line when a schema of 10,000 tables is opened: nothing is checked twice.
+        children = (parent.internalPointer() if parent.isValid() else self._root).children
+        if column or not 0 <= row < len(children):
             return QModelIndex()
-        return self.createIndex(row, column, self._node(parent).children[row])
+        return self.createIndex(row, 0, children[row])
 
     @override
     def parent(self, child: Index) -> QModelIndex:  # type: ignore[override]
-        above = self._node(child).parent if child.isValid() else None
-        return QModelIndex() if above is None or above is self._root else self._index(above)
+        above = child.internalPointer().parent if child.isValid() else None
+        return QModelIndex() if above is None or above is self._root else self.createIndex(above.row, 0, above)
 
     @override
     def rowCount(self, parent: Index = _ROOT) -> int:
-        return len(self._node(parent).children)
+        return 0 if parent.column() > 0 else len(self._node(parent).children)
 
     @override
     def columnCount(self, parent: Index = _ROOT) -> int:
@@ -127,7 +141,7 @@ class SchemaModel(QAbstractItemModel):
 
     @override
     def hasChildren(self, parent: Index = _ROOT) -> bool:
-        node = self._node(parent)
+        node = parent.internalPointer() if parent.isValid() else self._root
         return bool(node.children) or not node.is_filled
 
     @override
@@ -139,38 +153,55 @@ class SchemaModel(QAbstractItemModel):
         node = self._node(parent)
         if not node.is_filled:
             node.is_filled = True
-            self.columns_wanted.emit(node.relation)
+            self.parts_wanted.emit(node.relation)
 
     @override
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
-        node = self._node(index)
+        node: Node = index.internalPointer()
         if role == Qt.ItemDataRole.DisplayRole:
             return node.name
         if role == MUTED_ROLE:
-            return node.muted
+            return self._muted(node)
         if role == ICON_ROLE:
             return node.icon
         if role == RELATION_ROLE:
             return node.relation
+        if role == OBJECT_ROLE:
+            return node.found
+        if role == KEY_ROLE:
+            return node.key
         if role == Qt.ItemDataRole.ToolTipRole:
             return node.tip or None
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{node.name}, {node.muted}" if node.muted else node.name
+            return ", ".join(part for part in (node.name, self._muted(node)) if part)
         return None
 
-    def _node(self, index: Index) -> _Node:
+    # -- inside
+
+    def _muted(self, node: Node) -> str:
+        relation = node.relation
+        if relation is None:
+            return node.muted
+        if counted := self._counted.get(relation.oid):
+            return f"{counted} · {human_bytes(relation.size)}" if relation.size else counted
+        return relation.summary
+
+    def _node(self, index: Index) -> Node:
         return index.internalPointer() if index.isValid() else self._root
 
-    def _index(self, node: _Node) -> QModelIndex:
+    def _index(self, node: Node) -> QModelIndex:
         return self.createIndex(node.row, 0, node)
 
+    def _relation_node(self, oid: int) -> Node | None:
+        for kind in _RELATIONS:
+            if (node := self._by_key.get((kind, oid, 0))) is not None:
+                return node
+        return None
 
-def _icon(column: TableColumn) -> str:
-    if column.is_key:
-        return "key"
-    for starts, icon in _TYPE_ICONS:
-        if column.type_name.startswith(starts):
-            return icon
-    return "column"
+    def _relation_nodes(self) -> Iterator[Node]:
+        return (node for node in self._by_key.values() if node.relation is not None)
+
+
+_RELATIONS = (ObjectKind.TABLE, ObjectKind.VIEW, ObjectKind.MATERIALIZED_VIEW, ObjectKind.FOREIGN_TABLE)

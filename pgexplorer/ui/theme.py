@@ -638,6 +638,7 @@ QTreeView, QTableView, QListView {{
     alternate-background-color: {c.window}; show-decoration-selected: 1; }}
 QTreeView, QListView {{ icon-size: {px(16)}; }}
 QTreeView {{ qproperty-indentation: {round(18 * scale)}; }}
+QTreeView[narrow="true"] {{ qproperty-indentation: {round(13 * scale)}; }}
 QPushButton, QTabBar {{ icon-size: {px(16)}; }}
 QToolBar, QToolButton {{ icon-size: {px(17)}; }}
 QTreeView::item {{ height: {px(24)}; padding: 0 {px(4)}; }}

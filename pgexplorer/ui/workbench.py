@@ -22,6 +22,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from pgexplorer.db.ddl import read_ddl
+from pgexplorer.db.objects import DbObject
 from pgexplorer.db.profile import Environment, Profile
 from pgexplorer.db.schema import Kind, Relation
 from pgexplorer.demo_host import DemoHost
@@ -33,12 +35,13 @@ from pgexplorer.settings import Settings
 from pgexplorer.sql_file import SqlFile
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.actions import Action, Listed, Reachable, button, listed
+from pgexplorer.ui.ask import ask
 from pgexplorer.ui.completer import Completer
 from pgexplorer.ui.dock import Dock
 from pgexplorer.ui.keys_sheet import KeysSheet
 from pgexplorer.ui.main_window import MainWindow
 from pgexplorer.ui.palette import ColumnPlace, Finder, OpenTab
-from pgexplorer.ui.panel import Panel
+from pgexplorer.ui.panel import Panel, show_failure
 from pgexplorer.ui.panels.connect import ConnectPanel
 from pgexplorer.ui.panels.history import HistoryPanel
 from pgexplorer.ui.panels.pool import PoolPanel
@@ -274,6 +277,11 @@ class Workbench(QWidget):
 
     def _wire(self) -> None:
         self.schema.table_chosen.connect(self.open_table)
+        self.schema.column_chosen.connect(self._open_at_column)
+        self.schema.ddl_wanted.connect(self._show_ddl)
+        self.schema.switch_wanted.connect(self._switch_database)
+        self.schema.statement_ended.connect(self.completer.hear)
+        self.schema.statement_ended.connect(self._keep_statement)
         self._actions["window.reopen"].setEnabled(False)
         self.finder.opened.connect(self.completer.need)
         self.completer.catalog_changed.connect(lambda: self.finder.know_columns(self.completer.catalog))
@@ -419,6 +427,7 @@ class Workbench(QWidget):
         self._queries = max(self._queries, int(number) if number.isdecimal() else 0)
         panel.status_changed.connect(self._tab_changed)
         panel.statement_ended.connect(self.completer.hear)
+        panel.statement_ended.connect(self.schema.hear)
         self.completer.attach(panel.editor)
         panel.statement_ended.connect(self._keep_statement)
         panel.document.title_changed.connect(partial(self._retitle_tab, panel))
@@ -678,10 +687,43 @@ class Workbench(QWidget):
             words = f"{place.schema}.{place.table} is not there any more"
             self.message.show_message("info", words, "", "Refresh the schema to see what is.")
             return
+        self._open_at_column(relation, place.name)
+
+    def _open_at_column(self, relation: Relation, name: str) -> None:
         self._open_found(relation)
         panel = self.tabs.currentWidget()
         if isinstance(panel, TablePanel):
-            panel.show_column(place.name)
+            panel.show_column(name)
+
+    def _show_ddl(self, found: DbObject) -> None:
+        """Open the SQL that makes *found* again in a tab of its own: there it can be read, changed, and run."""
+        if (in_use := self._server.in_use) is None:
+            return
+        client = in_use.client
+
+        def work() -> str:
+            with client.lend("schema") as conn:
+                return read_ddl(conn, found)
+
+        self._jobs.call(
+            work,
+            name="read the DDL",
+            done=self.open_sql,
+            failed=lambda error: show_failure(self.schema.message, error, self._server),
+        )
+
+    def _switch_database(self, name: str) -> None:
+        """Ask, and open a pool on another database of the server in place of the present one."""
+        in_use = self._server.in_use
+        again = partial(self._switch_database, name)
+        if in_use is None or not (self._settled(again, "Another database is to be opened") and self._may_leave_tabs()):
+            return
+        tables = sum(isinstance(self.tabs.widget(at), TablePanel) for at in range(self.tabs.count()))
+        closed = f"the pool of {in_use.pool.minconn} to {in_use.pool.maxconn} connections on {in_use.profile.dbname}"
+        closed += f" and {tables} table {'tab' if tables == 1 else 'tabs'}" if tables else ""
+        words = f"This closes {closed}. SQL tabs stay; what they keep in a backend ends."
+        if ask(self, f"Switch to {plain.one_line(name, 60)}?", words):
+            self._server.switch(name, lambda error: show_failure(self.schema.message, error, self._server))
 
     def _connect_to(self, profile: Profile | None) -> None:
         self.show_connect()
@@ -755,8 +797,10 @@ class Workbench(QWidget):
 
         Where changes of rows are sent first, the window is closed when they are.
         """
-        if not self._settled(self._frame.close, "The window is to be closed"):
-            return False
+        return self._settled(self._frame.close, "The window is to be closed") and self._may_leave_tabs()
+
+    def _may_leave_tabs(self) -> bool:
+        """Ask about every tab whose transaction would be rolled back; return whether all may end."""
         for panel in self.query_panels():
             if panel.pin is not None and panel.pin.is_open:
                 self.show_explore()

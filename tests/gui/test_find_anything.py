@@ -84,7 +84,7 @@ def test_that_a_column_opens_its_table_and_is_gone_to(connected, find):
 
 def test_that_columns_of_the_tree_are_found_before_the_catalog_is_known(connected, find):
     schema = connected.window.schema
-    schema.tree.expand(schema._found.mapFromSource(schema.model.find("public", "person")))
+    schema.tree.expand(schema.model.find("public", "person"))
     connected.settle()
     connected.window.finder.opened.disconnect(connected.window.completer.need)
     assert [item.text for item in find("#first").items] == ["first_name"]

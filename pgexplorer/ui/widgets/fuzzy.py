@@ -120,13 +120,15 @@ class _Lines:
 
 
 def ranked(
-    indexes: Sequence[Index], typed: str, most: int, used: set[tuple[int, int]] | None = None
+    indexes: Sequence[Index], typed: str, most: int, used: set[tuple[int, int]] | None = None, *, looked_at: int = 0
 ) -> Iterator[tuple[int, int] | None]:
     """Yield what *typed*, which is folded and not empty, finds in *indexes*, the best first; None to take a breath.
 
     Each is the number of an index and a number in it. Tiers come one after the other, in each the indexes in their
-    order with *most* at most, the short names first. What is in *used* is left out, and what is yielded is put there.
+    order with *most* at most, the short names first: the shortest of the first *most*, or of *looked_at* that fit. What
+    is in *used* is left out, and what is yielded is put there.
     """
+    looked_at = max(most, looked_at)
     known = set[tuple[int, int]]() if used is None else used
     for tier in range(TIERS):
         for at, index in enumerate(indexes):
@@ -135,11 +137,12 @@ def ranked(
                 if number is None:
                     yield None
                 elif (at, number) not in known:
-                    known.add((at, number))
                     fresh.append(number)
-                    if len(fresh) >= most:
+                    if len(fresh) >= looked_at:
                         break
-            for number in sorted(fresh, key=lambda number: len(index.names[number])):
+            names = index.names
+            for number in sorted(dict.fromkeys(fresh), key=lambda number: len(names[number]))[:most]:
+                known.add((at, number))
                 yield at, number
 
 

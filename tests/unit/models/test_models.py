@@ -4,10 +4,9 @@ import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 
-from pgexplorer.db.schema import Kind, Relation, TableColumn
 from pgexplorer.db.values import Column
 from pgexplorer.models.result_model import COPY_ROLE, NULL_ROLE, ResultModel
-from pgexplorer.models.schema_model import ICON_ROLE, MUTED_ROLE, RELATION_ROLE, SchemaModel
+from pgexplorer.models.schema_model import SchemaModel
 
 Role = Qt.ItemDataRole
 COLUMNS = (Column("n", "integer"), Column("x", "text"))
@@ -133,102 +132,3 @@ def test_that_an_invalid_index_answers_nothing(result, schema):
     assert result.data(QModelIndex()) is None
     assert schema.data(QModelIndex()) is None
     assert not schema.parent(QModelIndex()).isValid()
-
-
-# -- the schema tree
-
-
-def relation(oid, name, kind=Kind.TABLE, **more):
-    return Relation(oid, "public", name, kind, more.pop("rows", 3), more.pop("size", 8192), **more)
-
-
-TABLES = [("public", [relation(1, "person", comment="People <b>"), relation(2, "v", Kind.VIEW)]), ("empty one", [])]
-PEOPLE = [
-    TableColumn("id", "bigint", True, True, "the key"),
-    TableColumn("name", "text", False, True),
-    TableColumn("born", "timestamp with time zone", False, False),
-    TableColumn("doc", "jsonb", False, False),
-    TableColumn("ok", "boolean", False, False),
-    TableColumn("money", "numeric(5,2)", False, False),
-    TableColumn("where", "point", False, False),
-]
-
-
-def test_that_the_tree_shows_schemas_relations_and_columns(schema, qtbot):
-    schema.set_relations(TABLES)
-    public, empty = schema.index(0, 0), schema.index(1, 0)
-    assert [schema.data(index) for index in (public, empty)] == ["public", "empty one"]
-    assert schema.data(empty, MUTED_ROLE) == "empty"
-    assert not schema.hasChildren(empty)
-    assert not schema.canFetchMore(empty)
-    person = schema.index(0, 0, public)
-    assert schema.data(person) == "person"
-    assert schema.data(person, RELATION_ROLE) is TABLES[0][1][0]
-    assert schema.data(person, Role.ToolTipRole) == "table public.person\nPeople <b>"
-    assert schema.data(person, ICON_ROLE) == "table"
-    assert schema.data(schema.index(1, 0, public), ICON_ROLE) == "view"
-    assert schema.parent(person) == public
-    assert not schema.parent(public).isValid()
-    assert schema.data(person, Role.AccessibleTextRole) == "person, ≈ 3 rows · 8 kB"
-
-
-def test_that_columns_are_asked_for_once(qapp):
-    schema = SchemaModel()  # without the tester, which asks for everything itself
-    schema.set_relations(TABLES)
-    person = schema.find("public", "person")
-    asked = []
-    schema.columns_wanted.connect(asked.append)
-    assert schema.hasChildren(person)
-    assert schema.canFetchMore(person)
-    schema.fetchMore(person)
-    schema.fetchMore(person)
-    assert asked == [TABLES[0][1][0]]
-
-
-def test_that_columns_are_filled_in(schema):
-    schema.set_relations(TABLES)
-    person = schema.find("public", "person")
-    schema.set_columns(1, PEOPLE)
-    assert schema.rowCount(person) == 7
-    columns = [schema.index(row, 0, person) for row in range(7)]
-    assert [schema.data(column) for column in columns] == [column.name for column in PEOPLE]
-    assert [schema.data(column, MUTED_ROLE) for column in columns] == [column.type_name for column in PEOPLE]
-    assert [schema.data(column, ICON_ROLE) for column in columns] == [
-        "key",
-        "text",
-        "date",
-        "json",
-        "bool",
-        "number",
-        "column",
-    ]
-    assert all(schema.parent(column) == person for column in columns)
-    assert not schema.hasChildren(columns[0])
-    assert schema.data(columns[0], Role.ToolTipRole) == "the key"
-    assert schema.data(columns[1], Role.ToolTipRole) is None
-    schema.set_columns(1, PEOPLE)
-    assert schema.rowCount(person) == 7
-
-
-def test_that_columns_that_come_late_or_never_change_nothing_else(schema):
-    schema.set_relations(TABLES)
-    schema.set_columns(99, PEOPLE)
-    schema.set_columns(2, [])
-    assert schema.rowCount(schema.find("public", "person")) == 0
-    assert not schema.find("public", "gone").isValid()
-    assert not schema.find("nosuch", "person").isValid()
-    schema.set_relations([])
-    schema.set_columns(1, PEOPLE)
-    assert schema.rowCount() == 0
-
-
-def test_that_the_tree_may_be_read_again_at_any_time(schema):
-    for _ in range(3):
-        schema.set_relations(TABLES)
-        schema.fetchMore(schema.find("public", "person"))
-        schema.set_columns(1, PEOPLE)
-    schema.set_relations([("a", [relation(n, f"t{n}") for n in range(1, 2000)])])
-    last = schema.find("a", "t1999")
-    assert last.row() == 1998
-    assert schema.data(schema.parent(last)) == "a"
-    assert schema.data(schema.index(0, 0), MUTED_ROLE) == "1,999"

@@ -1,0 +1,238 @@
+"""What is typed over the schema tree: every name of the database, found between two frames, in a list."""
+
+import time
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, Protocol
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
+from typing_extensions import override
+
+from pgexplorer.db.encoding import shown
+from pgexplorer.db.objects import DbObject, ObjectKind
+from pgexplorer.db.schema import Relation
+from pgexplorer.db.tree import Leaf, Names, PartNames
+from pgexplorer.models.schema_model import ICON_ROLE, KEY_ROLE, MUTED_ROLE, OBJECT_ROLE, RELATION_ROLE
+from pgexplorer.models.schema_nodes import column_of, icon_of, is_system, key_of, object_of
+from pgexplorer.ui.widgets import fuzzy
+
+_Index = QModelIndex | QPersistentModelIndex
+_NONE = QModelIndex()
+_SLICE = 0.006  # seconds of searching between two turns of the event loop
+_MOST = 200  # things listed
+_OF_A_KIND = 60  # in a tier: no kind hides the others
+_LOOKED_AT = 3_000  # names that fit, of which the shortest are listed
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Something that was found."""
+
+    found: DbObject
+    relation: Relation | None  # that it is, or is a part of
+
+    @property
+    def place(self) -> str:
+        """Where it is, muted: its schema, and its table before it."""
+        found = self.found
+        parts = [found.schema, found.table] if found.table else [found.schema]
+        return shown(".".join(part for part in parts if part)) or found.kind.word
+
+
+class _Group(Protocol):
+    index: fuzzy.Index
+
+    def hit(self, number: int) -> Hit: ...
+
+
+class _Whole:
+    """Objects that are found by themselves."""
+
+    def __init__(self, found: list[tuple[DbObject, Relation | None]]) -> None:
+        self._found = found
+        self.index = fuzzy.Index(
+            [each.name for each, _ in found], [f"{each.schema} {each.kind.word}" for each, _ in found]
+        )
+
+    def hit(self, number: int) -> Hit:
+        return Hit(*self._found[number])
+
+
+class _Columns:
+    """The columns of relations; an object is made of one when it is listed."""
+
+    def __init__(self, found: list[tuple[Relation, PartNames]]) -> None:
+        self._found = found
+        self._starts = [0, *accumulate(len(parts.columns) for _, parts in found)]
+        names: list[str] = []
+        contexts: list[str] = []
+        for relation, parts in found:
+            names += parts.columns
+            contexts += [f"{relation.name} {relation.schema}"] * len(parts.columns)
+        self.index = fuzzy.Index(names, contexts)
+
+    def hit(self, number: int) -> Hit:
+        at = bisect_right(self._starts, number) - 1
+        relation, parts = self._found[at]
+        place = number - self._starts[at]
+        attnum = parts.numbers[place] if parts.numbers else place + 1
+        return Hit(column_of(relation, parts.columns[place], attnum), relation)
+
+
+class _Parts:
+    """Indexes, constraints, triggers, rules and policies of relations."""
+
+    def __init__(self, found: list[tuple[Relation, ObjectKind, int, str]]) -> None:
+        self._found = found
+        self.index = fuzzy.Index(
+            [name for *_, name in found], [f"{each.name} {each.schema} {kind.word}" for each, kind, _, _ in found]
+        )
+
+    def hit(self, number: int) -> Hit:
+        relation, kind, oid, name = self._found[number]
+        return Hit(DbObject(kind, oid, relation.schema, name, table=relation.name), relation)
+
+
+class SearchIndex:
+    """Every name of a database, to be searched: a person's own before the system's. Made on any thread."""
+
+    def __init__(self, names: Names) -> None:
+        self.groups: list[_Group] = []
+        relations = {each.oid: each for schema in names.schemas for each in schema.relations}
+        known = [(relations[parts.oid], parts) for parts in names.parts]
+        apart: tuple[Leaf, ...] = (*names.extensions, *names.databases, *names.roles)
+        for system in (False, True):
+            schemas = [each for each in names.schemas if is_system(each.found.name) is system]
+            mine = [(relation, parts) for relation, parts in known if is_system(relation.schema) is system]
+            others: list[tuple[DbObject, Relation | None]] = [(schema.found, None) for schema in schemas]
+            others += [(leaf.found, None) for schema in schemas for leaf in schema.leaves]
+            if not system:
+                others += [(leaf.found, None) for leaf in apart]
+            self.groups += [
+                _Whole([(object_of(each), each) for schema in schemas for each in schema.relations]),
+                _Whole(others),
+                _Columns(mine),
+                _Parts([(relation, *other) for relation, parts in mine for other in parts.others]),
+            ]
+
+    def __len__(self) -> int:
+        return sum(len(group.index) for group in self.groups)
+
+    def find(self, typed: str) -> Iterator[Hit | None]:
+        """Yield what *typed* finds, the best first; None to take a breath."""
+        wanted = fuzzy.folded(typed).strip()
+        if not wanted:
+            return
+        indexes = [group.index for group in self.groups]
+        for hit in fuzzy.ranked(indexes, wanted, _OF_A_KIND, looked_at=_LOOKED_AT):
+            yield self.groups[hit[0]].hit(hit[1]) if hit is not None else None
+
+
+class FoundModel(QAbstractListModel):
+    """What was found, line by line, with the roles of the tree."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.hits: list[Hit] = []
+
+    def show(self, hits: list[Hit]) -> None:
+        """List *hits* in place of what is listed."""
+        self.beginResetModel()
+        self.hits = hits
+        self.endResetModel()
+
+    def add(self, hits: list[Hit]) -> None:
+        """List *hits* behind what is listed."""
+        if hits:
+            self.beginInsertRows(QModelIndex(), len(self.hits), len(self.hits) + len(hits) - 1)
+            self.hits += hits
+            self.endInsertRows()
+
+    @override
+    def rowCount(self, parent: _Index = _NONE) -> int:
+        return 0 if parent.isValid() else len(self.hits)
+
+    @override
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not 0 <= index.row() < len(self.hits):
+            return None
+        hit = self.hits[index.row()]
+        found = hit.found
+        if role == Qt.ItemDataRole.DisplayRole:
+            return shown(found.name)
+        if role == MUTED_ROLE:
+            return hit.place
+        if role == ICON_ROLE:
+            return icon_of(found)
+        if role == OBJECT_ROLE:
+            return found
+        if role == RELATION_ROLE:
+            return hit.relation if hit.relation is not None and found == object_of(hit.relation) else None
+        if role == KEY_ROLE:
+            return key_of(found)
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            return shown(f"{found.kind.word} {found.path}")
+        return None
+
+
+class SchemaSearch(QObject):
+    """Searches as one types, a slice of time at once. Better ones come first, so that nothing moves that is listed."""
+
+    searched = Signal()  # nothing more will be found
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.model = FoundModel(self)
+        self._index: SearchIndex | None = None
+        self._typed = ""
+        self._search: Iterator[Hit | None] = iter(())
+        self._fresh = True
+        self._turn = QTimer(self, interval=0)
+        self._turn.timeout.connect(self._go_on)
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether more may still be found."""
+        return self._turn.isActive()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the names are known."""
+        return self._index is not None
+
+    def set_index(self, index: SearchIndex | None) -> None:
+        """Search in *index* from now on; what is listed is found anew."""
+        self._index = index
+        self.find(self._typed)
+
+    def find(self, typed: str) -> None:
+        """List what *typed* finds: what takes longer than a slice comes between the next turns of the event loop."""
+        self._typed = typed
+        self._search = self._index.find(typed) if self._index is not None else iter(())
+        self._fresh = True
+        self._go_on()
+
+    def _go_on(self) -> None:
+        found: list[Hit] = []
+        until = time.perf_counter() + _SLICE
+        room = _MOST - (0 if self._fresh else len(self.model.hits))
+        is_over = True
+        for hit in self._search:
+            if hit is not None:
+                found.append(hit)
+            if len(found) >= room:
+                break
+            if time.perf_counter() > until:
+                is_over = False
+                break
+        self._turn.stop() if is_over else self._turn.start()
+        if found or is_over:  # until then what was found before stays
+            if self._fresh:
+                self._fresh = False
+                self.model.show(found)
+            else:
+                self.model.add(found)
+        if is_over:
+            self.searched.emit()
