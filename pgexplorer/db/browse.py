@@ -16,6 +16,7 @@ from pgexplorer.db.encoding import every_byte, has_none, recoded
 from pgexplorer.db.errors import RefusedSql
 from pgexplorer.db.ordering import Condition, Filter, Sort, quoted, raw
 from pgexplorer.db.pages import LONGEST, PAGE, ByBlocks, ByKey, Counting, Page, Read, Reader, Scope, Session, To
+from pgexplorer.db.references import References, read_references
 from pgexplorer.db.schema import Relation, table_name
 from pgexplorer.db.spool import Spool
 from pgexplorer.db.values import Column, Row, raw_cursor
@@ -186,6 +187,12 @@ class Table:
             access = self._access = self._access or read_access(conn, self.relation)
             return read_editable(conn, self.relation, access.oid, has_versions=access.has_versions)
 
+    def references(self) -> References:
+        """Return its foreign keys, both ways. Blocks; raises what `read` raises."""
+        with self._client.lend(self._holder) as conn:
+            access = self._access = self._access or read_access(conn, self.relation)
+            return read_references(conn, access.oid)
+
     def identity(self, place: Row) -> Row:
         """Return what tells the row at *place* from all others, under any order: its key, or its place on the disk."""
         if self._key_at is None:
@@ -245,10 +252,10 @@ class Table:
         if self._stopped:
             raise RefusedSql("Stopped.")
         with self._client.lend(self._holder, discard=bool(self.filter.where)) as conn:
-            if self._access is None:
-                self._access = read_access(conn, self.relation)
             running = self._running = Running(conn)
             try:
+                if self._access is None:  # which may wait behind somebody's lock
+                    self._access = read_access(conn, self.relation)
                 if self._stopped:  # while a connection was waited for
                     raise RefusedSql("Stopped.")
                 with every_byte(conn), raw_cursor(conn) as rows:

@@ -1,6 +1,6 @@
 """A result of any size as a table: rows are read by blocks for the cells that are asked for, and no others."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -40,6 +40,7 @@ class ResultModel(QAbstractTableModel):
         self._blocks: dict[int, list[Row]] = {}  # by first row; the one used last at the end
         self._first, self._block = 0, list[Row]()  # the block that was asked for last
         self.has_more = False
+        self.links: Collection[int] = ()  # the columns whose values refer to rows elsewhere
 
     def show(self, rows: Rows) -> None:
         """Show *rows* in place of what is there; `grow` tells when they have become more. The caller closes them."""

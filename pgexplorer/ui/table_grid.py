@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, cast
 
-from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QKeySequence, QMouseEvent
 from PySide6.QtWidgets import QWidget
 from typing_extensions import override
 
@@ -23,6 +23,7 @@ from pgexplorer.ui.widgets.cell_viewer import CellViewer
 from pgexplorer.ui.widgets.grid import Grid
 from pgexplorer.ui.widgets.grid_copy import FORMATS, Area, Copying, insert
 from pgexplorer.ui.widgets.grid_editor import CELL, EditDelegate, fits_in_line
+from pgexplorer.ui.widgets.grid_marks import links_of
 from pgexplorer.ui.widgets.message_bar import MessageBar
 
 _LOOKED_AT = 200_000  # cells of a selection that are looked at to know whether they are whole
@@ -94,6 +95,7 @@ class TableGrid(Grid):
     """A grid over a TableReader's model."""
 
     writer: Writer | None = None
+    link_wanted = Signal()  # to go where the current cell leads
 
     def __init__(self, reader: TableReader, jobs: Jobs, message: MessageBar) -> None:
         super().__init__()
@@ -216,6 +218,24 @@ class TableGrid(Grid):
         head = self.horizontalHeader()
         shown = [column for column in range(head.count()) if not head.isSectionHidden(column)]
         return sorted(shown, key=head.visualIndex)
+
+    @override
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        index = self.indexAt(event.position().toPoint())
+        is_ctrl = event.modifiers() == Qt.KeyboardModifier.ControlModifier
+        if is_ctrl and event.button() == Qt.MouseButton.LeftButton and self._leads(index):
+            self.setCurrentIndex(index)
+            self.link_wanted.emit()
+            event.accept()
+            return
+        super().mousePressEvent(event)
+
+    def _leads(self, index: QModelIndex) -> bool:
+        """Say whether the value at *index* leads somewhere."""
+        model = self.model()
+        if not index.isValid() or index.column() not in links_of(model):
+            return False
+        return model.data(index, NULL_ROLE) is not True
 
     @override
     def keyPressEvent(self, event: QKeyEvent) -> None:

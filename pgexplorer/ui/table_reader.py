@@ -12,6 +12,7 @@ from pgexplorer.db.browse import Counting, NoPages, Opened, Page, Read, Table, T
 from pgexplorer.db.client import Client
 from pgexplorer.db.editable import Editable
 from pgexplorer.db.query import Done, Failed, News, Query, Result
+from pgexplorer.db.references import References
 from pgexplorer.db.rows import Rows
 from pgexplorer.db.stretch import Stretch
 from pgexplorer.jobs import Job, Jobs
@@ -32,18 +33,19 @@ class _Pass:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What can be changed in the table, as far as the server tells."""
+    """What can be changed in the table and what it refers to, as far as the server tells."""
 
     editable: Editable | None
+    references: References
 
 
 def _facts(table: Table) -> _Facts:
-    """Ask what can be changed in *table*. It is read all the same where a server does not tell. Blocks."""
+    """Ask for the facts of *table*. It is read all the same where a server does not tell. Blocks."""
     try:
-        return _Facts(table.facts())
+        return _Facts(table.facts(), table.references())
     except Exception:
         _log.warning("what can be changed in a table is not known", exc_info=True)
-        return _Facts(None)
+        return _Facts(None, References())
 
 
 class TableReader(QObject):
@@ -55,6 +57,7 @@ class TableReader(QObject):
     counted = Signal(object)  # Counting
     passed = Signal(object)  # Done: the pass has ended
     known = Signal(object)  # Editable: what can be changed; None where that cannot be known
+    linked = Signal(object)  # References: its foreign keys, both ways
     failed = Signal(object, object)  # the exception or Failed, and what tries again
     slow = Signal()  # what is read takes long
     idle = Signal()  # nothing is read any more
@@ -142,6 +145,7 @@ class TableReader(QObject):
                     self.opened.emit()
                 case _Facts():
                     self.known.emit(news.editable)
+                    self.linked.emit(news.references)
                 case _Pass():
                     self._read_all(query(news.sql))
                 case _:

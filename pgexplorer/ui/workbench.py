@@ -409,6 +409,7 @@ class Workbench(QWidget):
                 return
         panel = TablePanel(self._server, self._jobs, relation)
         panel.status_changed.connect(self._tab_changed)
+        panel.relation_changed.connect(lambda: self._retitle_tab(panel, panel.relation.name))
         self._add_tab(panel, relation.name, "table")
         panel.refresh()
 

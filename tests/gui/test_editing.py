@@ -6,12 +6,11 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QDialog, QLineEdit, QMessageBox, QPushButton
+from PySide6.QtWidgets import QComboBox, QDialog, QLineEdit, QPushButton
 
+from fix_cells import Key, answer, at, cell, cell_editor, line, write
 from pgexplorer.db.profile import Environment
 from pgexplorer.ui.widgets.grid_editor import CELL
-
-Key = Qt.Key
 
 
 @pytest.fixture
@@ -30,36 +29,6 @@ def people(open_table):
 ID, NAME, AGE, MOOD, NOTE, TWICE = range(6)
 
 
-def at(panel, row, column):
-    """Make a cell the current one."""
-    panel.grid.setFocus()
-    panel.grid.setCurrentIndex(panel.model.index(row, column))
-
-
-def write(driver, panel, row, column, text):
-    """Type *text* into a cell, as a person does."""
-    at(panel, row, column)
-    QTest.keyClick(panel.grid, Key.Key_F2)
-    editor = cell_editor(driver, panel)
-    editor.selectAll()
-    QTest.keyClicks(editor, text)
-    QTest.keyClick(editor, Key.Key_Return)
-    driver.until(lambda: not panel.grid.viewport().findChildren(QLineEdit, CELL))
-
-
-def cell_editor(driver, panel, kind=QLineEdit):
-    driver.until(lambda: panel.grid.viewport().findChildren(kind, CELL))
-    return panel.grid.viewport().findChildren(kind, CELL)[-1]
-
-
-def cell(panel, row, column):
-    return panel.model.index(row, column).data()
-
-
-def line(panel, row):
-    return [cell(panel, row, column) for column in range(panel.model.columnCount())]
-
-
 def signs(panel):
     """Return the rows that are marked, by how."""
     model = panel.reader.pages
@@ -70,13 +39,6 @@ def signs(panel):
 def send(driver, panel):
     panel.action("table.send").trigger()
     driver.settle()
-
-
-def answer(driver, button):
-    """Answer what is asked before pending changes are lost."""
-    driver.until(lambda: any(each.isVisible() for each in driver.frame.findChildren(QMessageBox, "settle")))
-    [box] = [each for each in driver.frame.findChildren(QMessageBox, "settle") if each.isVisible()]
-    box.findChild(QPushButton, f"settle.{button}").click()
 
 
 def said(panel):

@@ -1,6 +1,6 @@
 """The table panel: one relation in a grid, filtered and sorted at the server, any row of it a scroll away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -19,6 +19,7 @@ from pgexplorer.db.browse import Counting, Page, Read, Table, To
 from pgexplorer.db.changes import DEFAULT
 from pgexplorer.db.ordering import Condition, Operator
 from pgexplorer.db.query import Done, Failed, Query
+from pgexplorer.db.references import References
 from pgexplorer.db.schema import Kind, Relation
 from pgexplorer.db.stretch import Stretch
 from pgexplorer.db.values import human_count
@@ -37,8 +38,11 @@ from pgexplorer.ui.table_count import TableCount
 from pgexplorer.ui.table_editing import TableEditing
 from pgexplorer.ui.table_filter import Shown, TableFilter
 from pgexplorer.ui.table_grid import TableGrid
+from pgexplorer.ui.table_links import TableLinks
 from pgexplorer.ui.table_reader import TableReader
 from pgexplorer.ui.table_sending import TableSending
+from pgexplorer.ui.trail import Trail, Visit
+from pgexplorer.ui.widgets.breadcrumbs import Breadcrumbs
 from pgexplorer.ui.widgets.empty_state import EmptyState
 
 PASS_LIMIT = 1_000_000  # rows of what can only be read from its beginning, unless more are asked for
@@ -46,6 +50,7 @@ _MOST_ROW = 2**31 - 1
 _LARGE = 1_000_000  # rows from which on sorting without an index is said beforehand
 _FILTER_ROOM = 260  # pixels that the filter and what is about it are left
 _ON_BAR = ("undo", "redo", "review", "drop", "send")
+_WAYS = ("back", "forth")
 _IN_MENU = ("edit", "null", "default", "paste", "insert", "duplicate", "delete")
 _HOWS = {
     "=": Operator.EQUAL,
@@ -61,6 +66,7 @@ class TablePanel(Panel):
     TITLE = "Table"
     ICON = "table"
     status_changed = Signal(str)
+    relation_changed = Signal()  # another table is shown
 
     def __init__(self, server: Server, jobs: Jobs, relation: Relation) -> None:
         super().__init__("table")
@@ -82,8 +88,6 @@ class TablePanel(Panel):
         self.where, self.chips = self.filter.where, self.filter.chips
         self.grid = TableGrid(self.reader, jobs, self.message)
         self.grid.setObjectName("table.grid")
-        self.grid.setAccessibleName(f"Rows of {relation.name}")
-        self.grid.copied_table = _quoted_name(relation)
         self.grid.setModel(self.reader.model)
         self.grid.offer_sorting(True)
         self.grid.offer_filtering(True)
@@ -93,6 +97,9 @@ class TablePanel(Panel):
         self.grid.copy_refused.connect(self._say_not_copied)
         self.editing = TableEditing(self.grid, self.reader, self.message)
         self.sending = TableSending(self, server, jobs, self.reader, self.editing, self.message)
+        self.links = TableLinks(self, server, jobs, self.grid, self.reader, self.message)
+        self.trail = Trail()
+        self._restoring: Visit | None = None  # whose place is to be shown when its rows are here
         self._empty = EmptyState("table", "", "")
         self._words: dict[QPushButton, str] = {}  # of the buttons that lose them where it is narrow
         self._stack = QStackedLayout()
@@ -111,13 +118,21 @@ class TablePanel(Panel):
                 Action("table.copy", "Copy cells", self.grid.copy_selection, icon="copy"),
                 Action("table.fit", "Fit columns", self.grid.fit_columns, icon="column"),
                 *self._editing_rows(),
+                Action("table.follow", "Go to the row it refers to", self.links.go, "F4", "link"),
+                Action("table.referring", "Rows that point here…", self.links.show_back, "Shift+F4", "link"),
+                Action("table.back", "Back to the table before", self.go_back, "Alt+Left", "arrow-left"),
+                Action("table.forth", "Forward to the next table", self.go_forth, "Alt+Right", "arrow-right"),
             ]
         )
+        ways = (button(self.action(f"table.{name}"), f"table.{name}", style="icon_only quiet") for name in _WAYS)
+        self.crumbs = Breadcrumbs("table.crumbs", [_wordless(each) for each in ways])
         self.pending_bar = PendingBar(*(self.action(f"table.{name}") for name in _ON_BAR))
         self.editing.offered = lambda: [self.action(f"table.{name}") for name in _IN_MENU]
-        self.action("table.import").setEnabled(relation.kind not in {Kind.VIEW, Kind.MATERIALIZED_VIEW})
+        self._adopt()
         self._lay_out()
         self._wire()
+        self._show_crumbs()
+        self._show_pending()
         self._say("")
 
     def _editing_rows(self) -> list[Action]:
@@ -163,6 +178,7 @@ class TablePanel(Panel):
         head = QWidget()
         column = QVBoxLayout(head)
         column.setContentsMargins(10, 10, 10, 8)
+        column.addWidget(self.crumbs)
         column.addLayout(row)
         column.addWidget(self.chips)
         column.addWidget(self.pending_bar)
@@ -206,6 +222,9 @@ class TablePanel(Panel):
         self.counting.stopped.connect(self._take_back)
         self._server.closed.connect(self._disconnected)
         reader.known.connect(self.editing.know)
+        reader.linked.connect(self.links.know)
+        self.links.go_wanted.connect(self.visit)
+        self.crumbs.chosen.connect(self.go_back)
         reader.pages.rowsInserted.connect(self._show_whether_empty)
         reader.pages.rowsRemoved.connect(self._show_whether_empty)
         self.editing.changed.connect(self._show_pending)
@@ -250,7 +269,7 @@ class TablePanel(Panel):
             self._limit = PASS_LIMIT
         self._open(start)
 
-    def _open(self, start: Read | None = None) -> None:
+    def _open(self, start: Read | None = None, before: Table | None = None) -> None:
         in_use = self._server.in_use
         assert in_use is not None
         table = Table(
@@ -262,8 +281,9 @@ class TablePanel(Panel):
             side=in_use.side,
         )
         self.filter.show_chips()
+        self._show_crumbs()
         self._say("reading…")
-        self.reader.open(table, self._query, start)
+        self.reader.open(table, self._query, start, before)
         self.sending.read_from(in_use.profile.address)
 
     def _query(self, text: str) -> Query:
@@ -320,6 +340,8 @@ class TablePanel(Panel):
         self.grid.fit_columns()
         bar.setValue(before)
         self._shown = self.filter.now()
+        if self._restoring is not None:
+            QTimer.singleShot(0, self, self._show_place)
         self._take_back()
         if not self._is_refused:
             self.message.clear()
@@ -434,6 +456,7 @@ class TablePanel(Panel):
     def leave(self) -> None:
         self.counting.stop()
         self.grid.leave()
+        self.links.leave()
         self.reader.leave()
         self.reader.forget()  # a scroll bar that moves on the way out asks for nothing
 
@@ -519,6 +542,96 @@ class TablePanel(Panel):
         self._wanted_column = ""
         self.grid.setCurrentIndex(index)
         self.grid.scrollTo(index)
+
+    # -- to other tables and back
+
+    def visit(self, relation: Relation, conditions: Sequence[Condition]) -> None:
+        """Show the rows of *relation* under *conditions* in this tab, from where one can go back."""
+
+        def go() -> None:
+            self.trail.leave(self._visit())
+            self._show_relation(Visit(relation, ("", list(conditions), [])))
+
+        self.sending.settle(go, "Another table is to be shown")
+
+    def go_back(self, steps: int = 1) -> None:
+        """Show the table again that was looked at before, where one was in it."""
+        self._go(lambda visit: self.trail.back(visit, steps))
+
+    def go_forth(self) -> None:
+        """Show the table again from which one went back."""
+        self._go(self.trail.forth)
+
+    def _go(self, step: Callable[[Visit], Visit | None]) -> None:
+        def go() -> None:
+            if (to := step(self._visit())) is not None:
+                self._show_relation(to)
+
+        self.sending.settle(go, "Another table is to be shown")
+
+    def _visit(self) -> Visit:
+        """Return where one is."""
+        top, _ = self._in_sight()
+        current = self.grid.currentIndex()
+        shown = self._shown if self._shown is not None else self.filter.now()
+        return Visit(
+            self.relation,
+            shown,
+            self.reader.table,
+            self._same_place(),
+            max(0, current.row() - top),
+            max(0, current.column()),
+            self.grid.horizontalScrollBar().value(),
+        )
+
+    def _show_relation(self, visit: Visit) -> None:
+        """Show a table in place of the one that is here."""
+        if self._server.in_use is None:
+            self._say_disconnected()
+            return
+        self.counting.stop()
+        self.grid.leave()
+        self.links.leave()
+        self.message.clear()
+        self.relation = visit.relation
+        self._adopt()
+        self.filter.restore(visit.shown)
+        self._shown = None
+        self._limit = PASS_LIMIT
+        self.editing.know(None)
+        self.links.know(References())
+        self._restoring = visit
+        self._show_crumbs()
+        self.relation_changed.emit()
+        self._open(visit.start, visit.table)
+
+    def _adopt(self) -> None:
+        """Take the name and the kind of the relation that is shown."""
+        relation = self.relation
+        self.grid.setAccessibleName(f"Rows of {relation.name}")
+        self.grid.copied_table = _quoted_name(relation)
+        self.action("table.import").setEnabled(relation.kind not in {Kind.VIEW, Kind.MATERIALIZED_VIEW})
+
+    def _show_crumbs(self) -> None:
+        now = Visit(self.relation, self.filter.now())
+        self.crumbs.show_steps([each.words for each in [*self.trail.before, now]], more=bool(self.trail.after))
+        self.action("table.back").setEnabled(bool(self.trail.before))
+        self.action("table.forth").setEnabled(bool(self.trail.after))
+
+    def _show_place(self) -> None:
+        """Bring the cell into sight on which one was."""
+        visit, self._restoring = self._restoring, None
+        if visit is None or not self.model.rowCount():
+            return
+        pages = self.reader.pages
+        top = 0
+        if not self.reader.is_pass and visit.start is not None:
+            top = pages.view(pages.stretch.begin)
+        self.grid.updateGeometries()
+        self.grid.verticalScrollBar().setValue(top * self.grid.verticalHeader().defaultSectionSize())
+        self.grid.horizontalScrollBar().setValue(visit.sideways)
+        row, column = min(top + visit.row, self.model.rowCount() - 1), min(visit.column, self.model.columnCount() - 1)
+        self.grid.setCurrentIndex(self.model.index(row, column))
 
     # -- what is pending
 
@@ -644,6 +757,11 @@ class TablePanel(Panel):
 
     def _open_import(self) -> None:
         import_table(self, self._server, self._jobs, self.relation, self.refresh)
+
+
+def _wordless(made: QPushButton) -> QPushButton:
+    made.setText("")
+    return made
 
 
 def _quoted_name(relation: Relation) -> str:

@@ -1,6 +1,6 @@
 """What a model tells of its rows beside their texts: what is changed, comes, goes, or went wrong."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, cast
 
 from PySide6.QtCore import QAbstractItemModel
@@ -37,6 +37,11 @@ class RowMark(Protocol):
 
 Marks = Sequence[RowMark | None]
 SIGN_ROLES = {"changed": "warn", "inserted": "good", "deleted": "bad", "sent": "info"}  # roles of colours
+
+
+def links_of(model: QAbstractItemModel) -> Collection[int]:
+    """Return the columns whose values lead somewhere, which a model tells by an attribute `links`; () for none."""
+    return cast("Collection[int]", getattr(model, "links", ()))
 
 
 def can_mark(model: QAbstractItemModel) -> bool:

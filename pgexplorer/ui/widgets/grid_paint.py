@@ -23,7 +23,7 @@ from typing_extensions import override
 from pgexplorer.ui import theme
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.grid_head import GridHeader, padding
-from pgexplorer.ui.widgets.grid_marks import SIGN_ROLES, Marks, marks_of
+from pgexplorer.ui.widgets.grid_marks import SIGN_ROLES, Marks, links_of, marks_of
 
 NullRole: Final = Qt.ItemDataRole.UserRole + 1
 CopyRole: Final = Qt.ItemDataRole.UserRole + 2
@@ -115,6 +115,8 @@ class CellPainter:
         lines = lines_of(model, first, count, [each.column for each in columns])
         self._paint_texts(painter, lines, marks, columns, first, top, height, chosen)
         self._paint_marks(painter, marks, columns, top, height)
+        if links := [each for each in columns if each.column in links_of(model)]:
+            self._paint_links(painter, lines, links, top, height)
         self._paint_current(painter, columns, first, count, top, height)
 
     def _paint_current(
@@ -190,6 +192,26 @@ class CellPainter:
                 painter.setPen(QPen(ink, 1))
                 middle = y + height // 2
                 painter.drawLine(columns[0].left, middle, columns[-1].left + columns[-1].width - 2, middle)
+
+    def _paint_links(
+        self, painter: QPainter, lines: Sequence[Line | None], columns: Sequence[Across], top: int, height: int
+    ) -> None:
+        """Mark the values that lead somewhere by a small arrow, in the room that is left at their right."""
+        look = self.look()
+        side = max(4, look.padding - 3)
+        painter.setPen(look.link)
+        arrows: list[QLine] = []
+        for row, line in enumerate(lines):
+            y = top + row * height + (height - side) // 2
+            for each in columns:
+                if line is not None and line[each.column] is not None:
+                    x = each.left + each.width - 2 - side
+                    arrows += [
+                        QLine(x, y + side, x + side, y),
+                        QLine(x + 1, y, x + side, y),
+                        QLine(x + side, y, x + side, y + side - 1),
+                    ]
+        painter.drawLines(arrows)
 
     def _paint_lines(self, painter: QPainter, columns: Sequence[Across], count: int, top: int, height: int) -> None:
         left, right = columns[0].left, columns[-1].left + columns[-1].width - 1
@@ -313,5 +335,6 @@ class Look:
         self.line = theme.colour("line")
         self.selection = theme.colour("selection")
         self.selection_text = theme.colour("selection_text")
+        self.link = theme.colour("accent")
         self.grounds = {sign: theme.colour(f"{role}_soft") for sign, role in SIGN_ROLES.items()}
         self.inks = {sign: theme.colour(f"{role}_mark") for sign, role in SIGN_ROLES.items()}
