@@ -375,7 +375,7 @@ class Export:
 
     def _progress(self, *, finishing: bool = False) -> Progress:
         sink, total = self._sink, self._source.estimate
-        rows, size = (sink.rows, sink.bytes) if sink is not None else (0, 0)
+        rows, size = (max(0, sink.rows), sink.bytes) if sink is not None else (0, 0)  # the header counts below 0
         share = rows / total if total and rows <= total else None
         return Progress(rows, size, time.monotonic() - self._began, share, finishing)
 

@@ -8,12 +8,25 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
 
 from pgexplorer import app
 from pgexplorer.db.profile import Profile
 from pgexplorer.demo import place
 
 WAIT = 15_000  # milliseconds: a bound for a slow machine, not a wish
+
+
+class PatientBot(QtBot):
+    """pytest-qt's, which waits for as long as a slow machine needs."""
+
+    def waitUntil(self, callback, *, timeout=WAIT):
+        super().waitUntil(callback, timeout=timeout)
+
+
+@pytest.fixture
+def qtbot(qapp, request) -> QtBot:
+    return PatientBot(request)
 
 
 class Driver:

@@ -318,7 +318,7 @@ def test_that_notices_are_said_and_a_transaction_left_open_keeps_its_connection(
     assert connected.find("query.transaction").text().startswith("open")
     connected.click("query.rollback")
     connected.until(lambda: not panel.is_running)
-    assert connected.server.in_use.pool.stats().used == 0
+    connected.until(lambda: connected.server.in_use.pool.stats().used == 0)
 
 
 def test_that_no_button_of_the_window_is_without_a_name(connected):

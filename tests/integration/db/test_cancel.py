@@ -115,7 +115,8 @@ def test_that_stopping_after_the_end_does_nothing(one, side):
 def test_that_fifty_cancels_around_the_end_of_short_queries_never_hit_the_next_statement(one, side):
     dice = random.Random(20)
     outcomes = []
-    for _ in range(50):
+    while len(outcomes) < 50 or not any(outcomes):  # on a busy machine the first fifty may all come too late
+        assert len(outcomes) < 500
         query = Query(one, "SELECT pg_sleep(0.02)", "SQL 1", side=side)
         running = InThread(query)
         stopped = threading.Thread(target=lambda query=query: list(query.stop()))
@@ -133,7 +134,6 @@ def test_that_fifty_cancels_around_the_end_of_short_queries_never_hit_the_next_s
         outcomes.append(isinstance(running.news[-1], Failed))
         assert one.pool.stats().used == 0
     assert one.pool.stats().opened == 1
-    assert any(outcomes)
 
 
 def test_that_a_cancel_goes_through_libpq_where_the_server_has_no_connection_left(one, admin):
