@@ -12,19 +12,17 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMenu,
-    QProgressBar,
     QPushButton,
     QSplitter,
     QStackedWidget,
     QStatusBar,
-    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from pgexplorer.db.ddl import read_ddl
 from pgexplorer.db.objects import DbObject
-from pgexplorer.db.profile import Environment, Profile
+from pgexplorer.db.profile import Profile
 from pgexplorer.db.schema import Kind, Relation
 from pgexplorer.demo_host import DemoHost
 from pgexplorer.history import Entry, History
@@ -38,6 +36,7 @@ from pgexplorer.ui.actions import Action, Listed, Reachable, button, listed
 from pgexplorer.ui.ask import ask
 from pgexplorer.ui.completer import Completer
 from pgexplorer.ui.dock import Dock
+from pgexplorer.ui.environment_band import ROLES, EnvironmentBand
 from pgexplorer.ui.keys_sheet import KeysSheet
 from pgexplorer.ui.main_window import MainWindow
 from pgexplorer.ui.palette import ColumnPlace, Finder, OpenTab
@@ -49,7 +48,9 @@ from pgexplorer.ui.panels.query import QueryPanel
 from pgexplorer.ui.panels.schema import SchemaPanel
 from pgexplorer.ui.panels.table import TablePanel
 from pgexplorer.ui.panels.tour import TourPanel
+from pgexplorer.ui.sample_bar import SampleBar
 from pgexplorer.ui.tab_keeper import TabKeeper
+from pgexplorer.ui.tab_strip import TabStrip
 from pgexplorer.ui.views import history_view, pool_views
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.empty_state import EmptyState
@@ -65,8 +66,6 @@ _SCHEMES = {
     theme.Scheme.DARK: "Dark",
     theme.Scheme.CONTRAST: "High contrast",
 }
-# The word stands in the status bar: the colour is never alone.
-_ENVIRONMENTS = {Environment.DEVELOPMENT: "accent", Environment.STAGING: "warn", Environment.PRODUCTION: "bad"}
 
 
 class Workbench(QWidget):
@@ -105,15 +104,13 @@ class Workbench(QWidget):
         self.pool = PoolPanel(server, jobs)
         self.dock = Dock([*pool_views(server, jobs, demo), history_view(history, jobs, self._wire_history)])
         self.completer = Completer(server, jobs, settings)
-        self.tabs = QTabWidget(documentMode=True, tabsClosable=True, movable=True)
-        self.tabs.setObjectName("tabs")
-        self.tabs.setAccessibleName("Tables and SQL")
-        self.tabs.tabBar().setAccessibleName("Tables and SQL")
+        self.tabs = TabStrip(look)
         self.tabs.tabCloseRequested.connect(self._close_tab)
         self.tabs.currentChanged.connect(self._tab_changed)
         self.message = MessageBar(self)
         self.message.setObjectName("window.message")
-        look.changed.connect(self._recolour_tabs)
+        self._sample_bar = SampleBar(demo, self.message)
+        self._band = EnvironmentBand()
         self._rows = [
             Action("window.connect", "Connections…", self.show_connect, "Ctrl+Shift+C", "plug"),
             Action("window.explore", "Explore", self.show_explore, "Ctrl+Shift+E", "table"),
@@ -127,7 +124,7 @@ class Workbench(QWidget):
                 "close",
             ),
             Action("window.reopen", "Open the closed tab again", self._reopen, "Ctrl+Shift+T", "reopen"),
-            Action("window.sample", "Load the sample shop", self._load_sample, "", "download"),
+            Action("window.sample", "Load the sample shop", self._sample_bar.load, "", "download"),
             Action("window.tour", "Guided tour", self.show_tour, "F1", "book"),
             Action("window.next_pane", "Next pane", self._next_pane, "F6", "arrow-right"),
             Action("window.pool", "Show the pool panel", self._toggle_pool, "Ctrl+Shift+P", "pool"),
@@ -213,18 +210,7 @@ class Workbench(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(bar)
-        # The environment's word and colour across the window: nobody should have to look for them.
-        self._band = QLabel(textFormat=Qt.TextFormat.PlainText)
-        self._band.setObjectName("window.band")
-        self._band.setMargin(theme.scaled(5))
-        self._band.setIndent(theme.scaled(8))
-        self._band.hide()
         column.addWidget(self._band)
-        self._sample_bar = QProgressBar(textVisible=False, maximum=1000)
-        self._sample_bar.setObjectName("window.sample_bar")
-        self._sample_bar.setAccessibleName("Loading the sample")
-        self._sample_bar.setProperty("thin", True)
-        self._sample_bar.hide()
         column.addWidget(self.message)
         column.addWidget(self._sample_bar)
         column.addWidget(self.pages, 1)
@@ -297,9 +283,8 @@ class Workbench(QWidget):
         self.connect_panel.demo_wanted.connect(self.start_demo)
         self._demo.started.connect(self._demo_started)
         self._demo.failed.connect(self._demo_failed)
-        self._demo.sample_progressed.connect(self._sample_progressed)
-        self._demo.sample_failed.connect(self._sample_failed)
-        self._demo.sample_ended.connect(self._sample_ended)
+        self._sample_bar.changed.connect(self._show_state)
+        self._sample_bar.loaded.connect(self.schema.refresh)
         self._server.opened.connect(self._opened)
         self._server.swapped.connect(self._show_state)
         self._server.closed.connect(self._closed)
@@ -321,29 +306,6 @@ class Workbench(QWidget):
 
     def _demo_failed(self, words: str) -> None:
         self.connect_panel.message.show_message("error", "The demo server did not start", words)
-
-    def _load_sample(self) -> None:
-        stop = [("Stop", self._demo.stop_sample)]
-        self.message.show_message("info", "Loading the sample: a shop with a million orders", actions=stop)
-        self._sample_bar.setValue(0)
-        self._sample_bar.show()
-        self._demo.load_sample()
-        self._show_state()
-
-    def _sample_progressed(self, done: int, total: int, _text: str) -> None:
-        self._sample_bar.setValue(done * self._sample_bar.maximum() // max(1, total))
-
-    def _sample_failed(self, words: str) -> None:
-        self.message.show_message("error", "The sample was not loaded", words)
-
-    def _sample_ended(self, stopped: bool) -> None:
-        self._sample_bar.hide()
-        self._show_state()
-        if stopped:
-            self.message.show_message("info", "Loading was stopped. What was begun is dropped the next time.")
-        elif self.message.kind() != "error":
-            self.message.show_message("success", "The sample is loaded: look into the schema shop.")
-            self.schema.refresh()
 
     # -- pages --------------------------------------------------------------------------------------------------
 
@@ -400,16 +362,15 @@ class Workbench(QWidget):
     def open_table(self, relation: Relation) -> None:
         """Open *relation* in a tab, or show the tab where it is open already."""
         wanted = relation.schema, relation.name
-        for index in range(self.tabs.count()):
-            panel = self.tabs.widget(index)
+        for panel in self.tabs.panels():
             if isinstance(panel, TablePanel) and (panel.relation.schema, panel.relation.name) == wanted:
-                self.tabs.setCurrentIndex(index)
+                self.tabs.setCurrentWidget(panel)
                 if not panel.has_pending:
                     panel.refresh()
                 return
         panel = TablePanel(self._server, self._jobs, relation)
         panel.status_changed.connect(self._tab_changed)
-        panel.relation_changed.connect(lambda: self._retitle_tab(panel, panel.relation.name))
+        panel.relation_changed.connect(lambda: self.tabs.retitle(panel, panel.relation.name))
         self._add_tab(panel, relation.name, "table")
         panel.refresh()
 
@@ -431,27 +392,19 @@ class Workbench(QWidget):
         panel.statement_ended.connect(self.schema.hear)
         self.completer.attach(panel.editor)
         panel.statement_ended.connect(self._keep_statement)
-        panel.document.title_changed.connect(partial(self._retitle_tab, panel))
+        panel.document.title_changed.connect(partial(self.tabs.retitle, panel))
         panel.document.read_for_another.connect(self._show_file)
         self._add_tab(panel, panel.name, "terminal")
         return panel
 
     def query_panels(self) -> list[QueryPanel]:
         """Return the SQL tabs."""
-        panels = (self.tabs.widget(index) for index in range(self.tabs.count()))
-        return [panel for panel in panels if isinstance(panel, QueryPanel)]
+        return [panel for panel in self.tabs.panels() if isinstance(panel, QueryPanel)]
 
     def _add_tab(self, panel: Panel, title: str, icon: str) -> None:
-        index = self.tabs.addTab(panel, icons.icon(icon, "muted"), _tab_text(title))
-        panel.setProperty("icon_name", icon)
-        self.tabs.setCurrentIndex(index)
+        self.tabs.add(panel, title, icon)
         self._order_tabs(panel)
         self._centre.setCurrentWidget(self.tabs)
-
-    def _retitle_tab(self, panel: Panel, title: str) -> None:
-        index = self.tabs.indexOf(panel)
-        self.tabs.setTabText(index, _tab_text(title))
-        self.tabs.setTabToolTip(index, plain.tool_tip(title) if len(title) > 30 else "")
 
     def _show_file(self, file: SqlFile) -> None:
         """Show a file that was opened while the text of the tab is in use: in a tab of its own."""
@@ -466,12 +419,6 @@ class Workbench(QWidget):
                 if stop.focusPolicy() & Qt.FocusPolicy.TabFocus and stop.window() is self.window():
                     QWidget.setTabOrder(before, stop)
                     before = stop
-
-    def _recolour_tabs(self) -> None:
-        for index in range(self.tabs.count()):
-            panel = self.tabs.widget(index)
-            if panel is not None:
-                self.tabs.setTabIcon(index, icons.icon(str(panel.property("icon_name")), "muted"))
 
     def _next_pane(self) -> None:
         """Move the focus on: schema, tab, views of the pool, tour, pool."""
@@ -519,7 +466,7 @@ class Workbench(QWidget):
 
     def _settled(self, then: Callable[[], object], what: str) -> bool:
         """Say whether no table has changes that were not sent; else ask about the first, and call *then* after that."""
-        for panel in (self.tabs.widget(index) for index in range(self.tabs.count())):
+        for panel in self.tabs.panels():
             if isinstance(panel, TablePanel) and panel.has_pending:
                 self.show_explore()
                 self.tabs.setCurrentWidget(panel)
@@ -537,14 +484,13 @@ class Workbench(QWidget):
         self.show_explore()
         address = self._server.in_use.profile.address if self._server.in_use is not None else ""
         same, self._tables_of = address == self._tables_of, address
-        for index in reversed(range(self.tabs.count())):
-            panel = self.tabs.widget(index)
+        for panel in self.tabs.panels():
             if not isinstance(panel, TablePanel) or panel.has_pending:
                 continue  # what was typed stays
             if same:
                 panel.refresh()
             else:
-                self._close_tab(index)  # a table of another database; what was typed as SQL stays
+                self._close_panel(panel)  # a table of another database; what was typed as SQL stays
 
     def _closed(self) -> None:
         self._glance((), "Not connected", "")
@@ -575,7 +521,7 @@ class Workbench(QWidget):
         on_demo = in_use is not None and self._demo.is_server_of(in_use.profile)
         self._actions["window.sample"].setEnabled(on_demo and not self._demo.is_loading)
         self.slot_bar.setVisible(in_use is not None)
-        self._show_band(in_use.profile if in_use is not None else None)
+        self._band.show_profile(in_use.profile if in_use is not None else None)
         if in_use is None:
             self._address.setText("Not connected")
             for status in (self._status_server, self._status_tab, self._status_mode):
@@ -585,7 +531,7 @@ class Workbench(QWidget):
         profile, facts = in_use.profile, in_use.facts
         title = plain.one_line(profile.title, 48).replace("&", "&&")  # a single & would become a mnemonic
         self._address.setText(title)
-        icons.wear(self._address, "database", _ENVIRONMENTS[profile.environment])
+        icons.wear(self._address, "database", ROLES[profile.environment])
         self._address.setToolTip(plain.tool_tip(f"{profile.environment}: {profile.address}"))
         self._status_server.setText(f"PostgreSQL {facts.version} · {profile.address} · {facts.tls or 'TLS off'}")
         self._status_mode.setText(
@@ -593,17 +539,6 @@ class Workbench(QWidget):
         )
         self._frame.setWindowTitle(f"{profile.title} — pgexplorer")
         self._tab_changed() if exploring else self._status_tab.setText("")
-
-    def _show_band(self, profile: Profile | None) -> None:
-        role = _ENVIRONMENTS[profile.environment] if profile is not None else "accent"
-        self._band.setVisible(role != "accent")
-        if profile is None or role == "accent":
-            return
-        reads = "read-only" if profile.read_only else "read-write"
-        self._band.setText(plain.one_line(f"{str(profile.environment).upper()} · {profile.title} · {reads}", 160))
-        if self._band.property("band") != role:
-            self._band.setProperty("band", role)
-            self._band.style().polish(self._band)
 
     def _of_the_dock(self) -> list[str]:
         titles = [title for title in self.dock.titles if title != HistoryPanel.TITLE]
@@ -667,15 +602,13 @@ class Workbench(QWidget):
             self.tabs.setCurrentWidget(panel)
             panel.setFocus()
 
-        panels = [self.tabs.widget(index) for index in range(self.tabs.count())]
         return [
             OpenTab(
-                panel.relation.name if isinstance(panel, TablePanel) else self.tabs.tabText(at).replace("&&", "&"),
+                panel.relation.name if isinstance(panel, TablePanel) else self.tabs.title(panel),
                 str(panel.property("icon_name")),
                 partial(show, panel),
             )
-            for at, panel in enumerate(panels)
-            if panel is not None
+            for panel in self.tabs.panels()
         ]
 
     def _open_found(self, relation: Relation) -> None:
@@ -719,7 +652,7 @@ class Workbench(QWidget):
         again = partial(self._switch_database, name)
         if in_use is None or not (self._settled(again, "Another database is to be opened") and self._may_leave_tabs()):
             return
-        tables = sum(isinstance(self.tabs.widget(at), TablePanel) for at in range(self.tabs.count()))
+        tables = sum(isinstance(panel, TablePanel) for panel in self.tabs.panels())
         closed = f"the pool of {in_use.pool.minconn} to {in_use.pool.maxconn} connections on {in_use.profile.dbname}"
         closed += f" and {tables} table {'tab' if tables == 1 else 'tabs'}" if tables else ""
         words = f"This closes {closed}. SQL tabs stay; what they keep in a backend ends."
@@ -822,9 +755,8 @@ class Workbench(QWidget):
         """End what the views of the pool and the tables have under way: nothing must outlive the window."""
         for panel in self.dock.panels():
             panel.leave()
-        for index in range(self.tabs.count()):
-            if isinstance(panel := self.tabs.widget(index), Panel):
-                panel.leave()
+        for panel in self.tabs.panels():
+            panel.leave()
 
     def keep_layout(self) -> None:
         """Remember the splitters, and what completion learned."""
@@ -842,12 +774,6 @@ def _splitter(way: Qt.Orientation, *widgets: QWidget) -> QSplitter:
         splitter.addWidget(widget)
     splitter.setChildrenCollapsible(False)
     return splitter
-
-
-def _tab_text(title: str) -> str:
-    # & would become a mnemonic, and a name may hold line breaks.
-    shown = title.replace("&", "&&").replace("\n", "↵")
-    return shown if len(shown) <= 30 else f"{shown[:29]}…"
 
 
 def _status_label(name: str) -> QLabel:
