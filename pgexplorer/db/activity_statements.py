@@ -106,7 +106,7 @@ def read_statements(side: Callable[[], connection], order: Order = Order.TOTAL) 
 
 
 _LOAD = (
-    "Put it into the server's configuration and restart the server:\n"
+    "-- As a superuser, beside what the setting names already; then restart the server:\n"
     "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements';"
 )
 
@@ -115,12 +115,12 @@ def _missing(is_available: bool, is_loaded: bool) -> Statements:
     if not is_available:
         return Statements(
             missing="pg_stat_statements is not on this server's machine",
-            how="It comes with PostgreSQL's contrib package, postgresql-contrib on many systems.",
+            how="-- It comes with PostgreSQL's contrib package, postgresql-contrib on many systems.",
         )
-    install = "nstall it in this database, as a superuser:\nCREATE EXTENSION pg_stat_statements;"
+    install = "-- In this database, as a superuser:\nCREATE EXTENSION pg_stat_statements;"
     if is_loaded:
-        return Statements(missing="pg_stat_statements is not installed in this database", how=f"I{install}")
-    return Statements(missing="pg_stat_statements is not installed", how=f"{_LOAD}\n\nThen i{install}")
+        return Statements(missing="pg_stat_statements is not installed in this database", how=install)
+    return Statements(missing="pg_stat_statements is not installed", how=f"{_LOAD}\n\n{install}")
 
 
 def reset_statements(side: Callable[[], connection]) -> None:

@@ -9,6 +9,7 @@ from psycopg2 import extensions as ext
 from psycopg2.extensions import connection, cursor
 
 from pgexplorer.db.encoding import usual
+from pgexplorer.db.pgbouncer import is_console
 from pgexplorer.db.values import Column
 from pgexplorer.pool.link import cut, is_alive
 from pgexplorer.pool.protocol import Pool
@@ -117,7 +118,7 @@ class Client:
         with conn.cursor() as cursor:
             if status in {ext.TRANSACTION_STATUS_INTRANS, ext.TRANSACTION_STATUS_INERROR}:
                 cursor.execute("ROLLBACK")
-            if discard:
+            if discard and not is_console(conn):
                 cursor.execute("DISCARD ALL")
             if self._is_iso is False:
                 cursor.execute("SET DateStyle TO ISO")  # which psycopg2 counts on
@@ -127,9 +128,10 @@ class Client:
     def _unset_dates(self, conn: connection) -> None:
         """Undo what psycopg2 sets when it connects: ISO dates, whatever the role's or the database's own style is.
 
-        Where that is ISO anyway nothing is sent, but for the first time that somebody asks.
+        Where that is ISO anyway nothing is sent, but for the first time that somebody asks. A PgBouncer's console knows
+        no settings.
         """
-        if self._is_iso:
+        if self._is_iso or is_console(conn):
             return
         with conn.cursor() as cursor:
             if self._is_iso is None:

@@ -2,7 +2,7 @@
 
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from psycopg2 import extensions as ext
 from psycopg2 import sql
 from psycopg2.extensions import connection
 
+from pgexplorer.db.pgbouncer import console_version, is_console
 from pgexplorer.db.profile import CONNECT_TIMEOUT, Profile
 
 Connection = connection  # for those above db/, who hand it on and never call it
@@ -48,6 +49,12 @@ class Facts:
     tls: str  # "TLSv1.3", or "" without TLS
     is_superuser: bool
     total_s: float = 0.0
+    is_console: bool = False  # a PgBouncer's own: no transactions, no settings, nothing but SHOW
+
+    @property
+    def product(self) -> str:
+        """What answers, with its version: "PostgreSQL 18.6"."""
+        return f"{'PgBouncer' if self.is_console else 'PostgreSQL'} {self.version}"
 
     @property
     def free(self) -> int:
@@ -115,10 +122,14 @@ def connect_in_stages(profile: Profile) -> Iterator[Stage | Facts]:
 
 
 def facts(conn: connection) -> Facts:
-    """Ask a connected server for its facts. One round trip."""
-    with conn.cursor() as cursor:
-        cursor.execute(_FACTS)
-        return _read(cursor.fetchone(), 0.0)
+    """Ask a connected server for its facts. One round trip; of a PgBouncer's console three."""
+
+    def ask(text: str) -> list[Any]:
+        with conn.cursor() as cursor:
+            cursor.execute(text)
+            return cursor.fetchall()
+
+    return _of_console(conn, ask, 0.0) if is_console(conn) else _read(ask(_FACTS)[0], 0.0)
 
 
 def create_database(profile: Profile) -> None:
@@ -151,11 +162,22 @@ def connect_side(profile: Profile, timeout_s: int = 3, **more: Any) -> connectio
 
 
 def _facts(conn: connection, total_s: float, deadline: float) -> Facts:
-    with conn.cursor() as cursor:
-        cursor.execute(_FACTS)
-        while (state := conn.poll()) != ext.POLL_OK:
-            _wait(conn, state, deadline)
-        return _read(cursor.fetchone(), total_s)
+    def ask(text: str) -> list[Any]:
+        with conn.cursor() as cursor:
+            cursor.execute(text)
+            while (state := conn.poll()) != ext.POLL_OK:
+                _wait(conn, state, deadline)
+            return cursor.fetchall()
+
+    return _of_console(conn, ask, total_s) if is_console(conn) else _read(ask(_FACTS)[0], total_s)
+
+
+def _of_console(conn: connection, ask: Callable[[str], list[Any]], total_s: float) -> Facts:
+    config = {str(row[0]): str(row[1]) for row in ask("SHOW CONFIG")}
+    lists = {str(row[0]): int(row[1]) for row in ask("SHOW LISTS")}
+    databases = tuple(str(row[0]) for row in ask("SHOW DATABASES"))
+    most, used = int(config.get("max_client_conn", 0)), lists.get("used_clients", 1) - 1
+    return Facts(console_version(conn), most, 0, used, -1, databases, "", False, total_s, is_console=True)
 
 
 def _read(row: Any, total_s: float) -> Facts:

@@ -133,6 +133,7 @@ class Workbench(QWidget):
                 Action(f"window.{title.lower()}", title, partial(self.show_view, title), f"Alt+{number}")
                 for number, title in enumerate(self.dock.titles, 1)
             ),
+            Action("window.activity", "Activity", self.show_activity, "Alt+7", "heart-pulse"),
             Action("window.find", "Find anything…", self.find_anything, "Ctrl+K", "search"),
             Action("window.keys", "Keyboard shortcuts", self.show_keys, "Ctrl+/", "help"),
             Action("window.quit", "Quit", frame.close, "Ctrl+Q", "close-all"),
@@ -247,6 +248,7 @@ class Workbench(QWidget):
         view.addSeparator()
         for title in self.dock.titles:
             view.addAction(self._actions[f"window.{title.lower()}"])
+        view.addAction(self._actions["window.activity"])
         view.addSeparator()
         looks = view.addMenu("Colours")
         group = QActionGroup(self)
@@ -374,6 +376,20 @@ class Workbench(QWidget):
         self._add_tab(panel, relation.name, "table")
         panel.refresh()
 
+    def show_activity(self) -> Panel:
+        """Show what the server's sessions do in a tab, the only one of its kind, and return it."""
+        from pgexplorer.ui.panels.activity import ActivityPanel
+
+        self.show_explore()
+        tabs = (self.tabs.widget(index) for index in range(self.tabs.count()))
+        panel = next((tab for tab in tabs if isinstance(tab, ActivityPanel)), None)
+        if panel is None:
+            panel = ActivityPanel(self._server, self._jobs)
+            self._add_tab(panel, panel.TITLE, panel.ICON)
+        self.tabs.setCurrentWidget(panel)
+        panel.grid.setFocus()
+        return panel
+
     def new_query(self) -> QueryPanel:
         """Open an empty SQL tab."""
         self._queries += 1
@@ -426,8 +442,8 @@ class Workbench(QWidget):
         middle: QWidget = self.tabs
         if isinstance(current, QueryPanel):
             middle = current.editor
-        elif isinstance(current, TablePanel):
-            middle = current.grid
+        elif isinstance(grid := getattr(current, "grid", None), QWidget):
+            middle = grid
         panes: list[tuple[QWidget, QWidget]] = [
             (self.schema, self.schema.tree),
             (self.tabs, middle),
@@ -491,6 +507,8 @@ class Workbench(QWidget):
                 panel.refresh()
             else:
                 self._close_panel(panel)  # a table of another database; what was typed as SQL stays
+        if self._server.in_use is not None and self._server.in_use.facts.is_console:
+            self.show_activity()
 
     def _closed(self) -> None:
         self._glance((), "Not connected", "")
@@ -515,7 +533,7 @@ class Workbench(QWidget):
     def _show_state(self) -> None:
         in_use = self._server.in_use
         exploring = self.pages.currentWidget() is self._split
-        for name in ("window.tour", "window.disconnect", "window.pool", *self._of_the_dock()):
+        for name in ("window.tour", "window.disconnect", "window.pool", "window.activity", *self._of_the_dock()):
             self._actions[name].setEnabled(in_use is not None)
         self._actions["window.explore"].setEnabled(in_use is not None or bool(self.query_panels()))
         on_demo = in_use is not None and self._demo.is_server_of(in_use.profile)
@@ -533,7 +551,7 @@ class Workbench(QWidget):
         self._address.setText(title)
         icons.wear(self._address, "database", ROLES[profile.environment])
         self._address.setToolTip(plain.tool_tip(f"{profile.environment}: {profile.address}"))
-        self._status_server.setText(f"PostgreSQL {facts.version} · {profile.address} · {facts.tls or 'TLS off'}")
+        self._status_server.setText(f"{facts.product} · {profile.address} · {facts.tls or 'TLS off'}")
         self._status_mode.setText(
             f"{profile.environment} · {'read-only' if profile.read_only else 'read-write'} · autocommit"
         )
@@ -576,7 +594,10 @@ class Workbench(QWidget):
     def all_actions(self) -> list[Listed]:
         """Return every action of the program, those too whose panel is not open."""
         window = [Reachable(action, "Window") for action in self._actions.values()]
+        from pgexplorer.ui.panels.activity import ActivityPanel
+
         tabs: list[Panel] = [
+            ActivityPanel(self._server, self._jobs),
             QueryPanel(self._server, self._jobs, ""),
             TablePanel(self._server, self._jobs, Relation(0, "", "", Kind.TABLE, -1, 0)),
         ]

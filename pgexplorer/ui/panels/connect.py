@@ -255,7 +255,7 @@ class ConnectPanel(Panel):
             else:
                 self.form.learn(profile.address, news)
                 tls = f"with {news.tls}" if news.tls else "without TLS"
-                title = f"PostgreSQL {news.version} answers {tls}, ready after {news.total_s * 1000:.1f} ms"
+                title = f"{news.product} answers {tls}, ready after {news.total_s * 1000:.1f} ms"
                 self.message.show_message("success", title, _stages(stages), news.plan(profile))
 
         def failed(error: Exception) -> None:
