@@ -7,6 +7,7 @@ from typing_extensions import override
 from pgexplorer.models.pending import Counts
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.actions import button
+from pgexplorer.ui.table_head import wordless
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.elided_label import ElidedLabel
 
@@ -76,11 +77,8 @@ class PendingBar(QWidget):
         words = sum(metrics.horizontalAdvance(text) + theme.scaled(44) for text in self._words.values())
         is_narrow = self.width() < words + metrics.horizontalAdvance(self._said.text()) + theme.scaled(24)
         for each, text in self._words.items():
-            if text and each.property("primary") is not True and bool(each.text()) is is_narrow:
-                each.setText("" if is_narrow else text)
-                each.setProperty("icon_only", is_narrow)
-                each.style().unpolish(each)
-                each.style().polish(each)
+            if text and each.property("primary") is not True:
+                wordless(each, text, is_narrow=is_narrow)
 
     def _say(self, words: str, icon: str, role: str, *, offers: bool = False, stops: bool = False) -> None:
         self._said.setText(plain.one_line(words, 300))

@@ -1,22 +1,17 @@
 """The table panel: one relation in a grid, filtered and sorted at the server, any row of it a scroll away."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QInputDialog,
-    QPushButton,
     QStackedLayout,
     QVBoxLayout,
-    QWidget,
 )
 from typing_extensions import override
 
 from pgexplorer.db.browse import Counting, Page, Read, Table, To
-from pgexplorer.db.changes import DEFAULT
 from pgexplorer.db.ordering import Condition, Operator
 from pgexplorer.db.query import Done, Failed, Query
 from pgexplorer.db.references import References
@@ -27,31 +22,29 @@ from pgexplorer.jobs import Jobs
 from pgexplorer.models.pending import Counts
 from pgexplorer.models.result_model import ResultModel
 from pgexplorer.server import Server
-from pgexplorer.ui import theme
-from pgexplorer.ui.actions import Action, button
+from pgexplorer.ui.actions import Action
 from pgexplorer.ui.confirm_dialog import confirm_on_production
 from pgexplorer.ui.export_dialog import export_table
 from pgexplorer.ui.import_dialog import import_table
 from pgexplorer.ui.panel import Panel, show_failure
+from pgexplorer.ui.table_actions import IN_MENU, ON_BAR, editing_actions, enable
 from pgexplorer.ui.table_bar import PendingBar
 from pgexplorer.ui.table_count import TableCount
 from pgexplorer.ui.table_editing import TableEditing
 from pgexplorer.ui.table_filter import Shown, TableFilter
 from pgexplorer.ui.table_grid import TableGrid
+from pgexplorer.ui.table_head import TableHead
 from pgexplorer.ui.table_links import TableLinks
 from pgexplorer.ui.table_reader import TableReader
 from pgexplorer.ui.table_sending import TableSending
-from pgexplorer.ui.trail import Trail, Visit
-from pgexplorer.ui.widgets.breadcrumbs import Breadcrumbs
+from pgexplorer.ui.table_trail import TableTrail
+from pgexplorer.ui.table_words import where_words, why_pass
+from pgexplorer.ui.trail import Visit
 from pgexplorer.ui.widgets.empty_state import EmptyState
 
 PASS_LIMIT = 1_000_000  # rows of what can only be read from its beginning, unless more are asked for
 _MOST_ROW = 2**31 - 1
 _LARGE = 1_000_000  # rows from which on sorting without an index is said beforehand
-_FILTER_ROOM = 260  # pixels that the filter and what is about it are left
-_ON_BAR = ("undo", "redo", "review", "drop", "send")
-_WAYS = ("back", "forth")
-_IN_MENU = ("edit", "null", "default", "paste", "insert", "duplicate", "delete")
 _HOWS = {
     "=": Operator.EQUAL,
     "<>": Operator.UNEQUAL,
@@ -98,10 +91,9 @@ class TablePanel(Panel):
         self.editing = TableEditing(self.grid, self.reader, self.message)
         self.sending = TableSending(self, server, jobs, self.reader, self.editing, self.message)
         self.links = TableLinks(self, server, jobs, self.grid, self.reader, self.message)
-        self.trail = Trail()
+        self.trail = TableTrail(self, self._visit, self.settle)
         self._restoring: Visit | None = None  # whose place is to be shown when its rows are here
         self._empty = EmptyState("table", "", "")
-        self._words: dict[QPushButton, str] = {}  # of the buttons that lose them where it is narrow
         self._stack = QStackedLayout()
         self._stack.addWidget(self.grid)
         self._stack.addWidget(self._empty)
@@ -117,40 +109,22 @@ class TablePanel(Panel):
                 Action("table.import", "Import…", self._import, icon="upload", tip="Load a CSV or TSV file into it"),
                 Action("table.copy", "Copy cells", self.grid.copy_selection, icon="copy"),
                 Action("table.fit", "Fit columns", self.grid.fit_columns, icon="column"),
-                *self._editing_rows(),
+                *editing_actions(self.grid, self.editing, self.sending),
                 Action("table.follow", "Go to the row it refers to", self.links.go, "F4", "link"),
                 Action("table.referring", "Rows that point here…", self.links.show_back, "Shift+F4", "link"),
-                Action("table.back", "Back to the table before", self.go_back, "Alt+Left", "arrow-left"),
-                Action("table.forth", "Forward to the next table", self.go_forth, "Alt+Right", "arrow-right"),
+                Action("table.back", "Back to the table before", self.trail.back, "Alt+Left", "arrow-left"),
+                Action("table.forth", "Forward to the next table", self.trail.forth, "Alt+Right", "arrow-right"),
             ]
         )
-        ways = (button(self.action(f"table.{name}"), f"table.{name}", style="icon_only quiet") for name in _WAYS)
-        self.crumbs = Breadcrumbs("table.crumbs", [_wordless(each) for each in ways])
-        self.pending_bar = PendingBar(*(self.action(f"table.{name}") for name in _ON_BAR))
-        self.editing.offered = lambda: [self.action(f"table.{name}") for name in _IN_MENU]
+        self.crumbs = self.trail.make_crumbs(self.action("table.back"), self.action("table.forth"))
+        self.pending_bar = PendingBar(*(self.action(f"table.{name}") for name in ON_BAR))
+        self.editing.offered = lambda: [self.action(f"table.{name}") for name in IN_MENU]
         self._adopt()
         self._lay_out()
         self._wire()
-        self._show_crumbs()
+        self.trail.show(Visit(self.relation, self.filter.now()))
         self._show_pending()
         self._say("")
-
-    def _editing_rows(self) -> list[Action]:
-        editing, sending = self.editing, self.sending
-        return [
-            Action("table.edit", "Edit in a window…", self.grid.write_in_window, "Shift+F2", "edit"),
-            Action("table.null", "Set NULL", lambda: editing.give(None), "Ctrl+0"),
-            Action("table.default", "Set DEFAULT", lambda: editing.give(DEFAULT), "Ctrl+Alt+0"),
-            Action("table.insert", "Insert a row", editing.insert_row, "Ctrl+Alt+I", "plus"),
-            Action("table.duplicate", "Duplicate rows", editing.duplicate_rows, "Ctrl+Alt+D", "copy"),
-            Action("table.delete", "Delete rows", editing.delete_rows, "Ctrl+Alt+Backspace", "trash"),
-            Action("table.paste", "Paste cells", editing.paste, icon="check-in"),
-            Action("table.undo", "Undo a change", editing.undo, "Ctrl+Z", "undo"),
-            Action("table.redo", "Redo a change", editing.redo, "Ctrl+Shift+Z; Ctrl+Y", "redo"),
-            Action("table.review", "Review SQL…", sending.review, "Ctrl+Shift+S", "code"),
-            Action("table.drop", "Drop changes", editing.drop, "", "close"),
-            Action("table.send", "Send changes", sending.send, "Ctrl+S", "upload", "Send all in one transaction"),
-        ]
 
     @property
     def has_pending(self) -> bool:
@@ -163,47 +137,13 @@ class TablePanel(Panel):
         return self.reader.model
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self.where, 1)
-        for name, style in (("condition", "icon_only"), ("refresh", ""), ("count", ""), ("export", ""), ("import", "")):
-            made = button(self.action(f"table.{name}"), f"table.{name}", style=style)
-            if style:
-                made.setText("")
-            else:
-                if name == "count":
-                    made.setText("Count")
-                self._words[made] = made.text()
-            row.addWidget(made)
-        head = QWidget()
-        column = QVBoxLayout(head)
-        column.setContentsMargins(10, 10, 10, 8)
-        column.addWidget(self.crumbs)
-        column.addLayout(row)
-        column.addWidget(self.chips)
-        column.addWidget(self.pending_bar)
-        column.addWidget(self.message)
+        below = [self.chips, self.pending_bar, self.message]
+        head = TableHead(self.where, self.action, [self.crumbs], below)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
         whole.addWidget(head)
         whole.addLayout(self._stack, 1)
-
-    @override
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit_buttons()
-
-    def _fit_buttons(self) -> None:
-        """Leave the buttons their icons alone where with words they would leave the filter no room."""
-        words = sum(each.fontMetrics().horizontalAdvance(text) + theme.scaled(58) for each, text in self._words.items())
-        is_narrow = self.width() < words + theme.scaled(_FILTER_ROOM)
-        for each, text in self._words.items():
-            if bool(each.text()) is is_narrow:
-                each.setText("" if is_narrow else text)
-                each.setProperty("icon_only", is_narrow)
-                each.style().unpolish(each)
-                each.style().polish(each)
 
     def _wire(self) -> None:
         reader = self.reader
@@ -223,8 +163,8 @@ class TablePanel(Panel):
         self._server.closed.connect(self._disconnected)
         reader.known.connect(self.editing.know)
         reader.linked.connect(self.links.know)
-        self.links.go_wanted.connect(self.visit)
-        self.crumbs.chosen.connect(self.go_back)
+        self.links.go_wanted.connect(self.trail.visit)
+        self.trail.shown.connect(self._show_relation)
         reader.pages.rowsInserted.connect(self._show_whether_empty)
         reader.pages.rowsRemoved.connect(self._show_whether_empty)
         self.editing.changed.connect(self._show_pending)
@@ -281,7 +221,7 @@ class TablePanel(Panel):
             side=in_use.side,
         )
         self.filter.show_chips()
-        self._show_crumbs()
+        self.trail.show(Visit(self.relation, self.filter.now()))
         self._say("reading…")
         self.reader.open(table, self._query, start, before)
         self.sending.read_from(in_use.profile.address)
@@ -385,7 +325,7 @@ class TablePanel(Panel):
             self.message.show_message(
                 "info",
                 f"The first {done.rows:,} rows are shown; there are more.",
-                f"{done.why} {self._why_pass()}",
+                f"{done.why} {why_pass(self.relation.kind, is_sorted=bool(self.filter.sorts))}",
                 "" if more else "Ask for less with a filter.",
                 more,
             )
@@ -393,14 +333,6 @@ class TablePanel(Panel):
     def _read_more(self) -> None:
         self._limit *= 10
         self._open()
-
-    def _why_pass(self) -> str:
-        kind = self.relation.kind
-        if kind in {Kind.VIEW, Kind.FOREIGN}:
-            return f"A {kind.word} has no key by which its rows could be found again: it is read from its beginning."
-        if self.filter.sorts:
-            return "No index has this order: it is read from its beginning."
-        return "There is no key by which its rows could be found again: it is read from its beginning."
 
     def _failed(self, error: Exception | Failed, again: Any) -> None:
         self._take_back()
@@ -545,30 +477,6 @@ class TablePanel(Panel):
 
     # -- to other tables and back
 
-    def visit(self, relation: Relation, conditions: Sequence[Condition]) -> None:
-        """Show the rows of *relation* under *conditions* in this tab, from where one can go back."""
-
-        def go() -> None:
-            self.trail.leave(self._visit())
-            self._show_relation(Visit(relation, ("", list(conditions), [])))
-
-        self.sending.settle(go, "Another table is to be shown")
-
-    def go_back(self, steps: int = 1) -> None:
-        """Show the table again that was looked at before, where one was in it."""
-        self._go(lambda visit: self.trail.back(visit, steps))
-
-    def go_forth(self) -> None:
-        """Show the table again from which one went back."""
-        self._go(self.trail.forth)
-
-    def _go(self, step: Callable[[Visit], Visit | None]) -> None:
-        def go() -> None:
-            if (to := step(self._visit())) is not None:
-                self._show_relation(to)
-
-        self.sending.settle(go, "Another table is to be shown")
-
     def _visit(self) -> Visit:
         """Return where one is."""
         top, _ = self._in_sight()
@@ -601,7 +509,7 @@ class TablePanel(Panel):
         self.editing.know(None)
         self.links.know(References())
         self._restoring = visit
-        self._show_crumbs()
+        self.trail.show(Visit(self.relation, self.filter.now()))
         self.relation_changed.emit()
         self._open(visit.start, visit.table)
 
@@ -611,12 +519,6 @@ class TablePanel(Panel):
         self.grid.setAccessibleName(f"Rows of {relation.name}")
         self.grid.copied_table = _quoted_name(relation)
         self.action("table.import").setEnabled(relation.kind not in {Kind.VIEW, Kind.MATERIALIZED_VIEW})
-
-    def _show_crumbs(self) -> None:
-        now = Visit(self.relation, self.filter.now())
-        self.crumbs.show_steps([each.words for each in [*self.trail.before, now]], more=bool(self.trail.after))
-        self.action("table.back").setEnabled(bool(self.trail.before))
-        self.action("table.forth").setEnabled(bool(self.trail.after))
 
     def _show_place(self) -> None:
         """Bring the cell into sight on which one was."""
@@ -643,14 +545,7 @@ class TablePanel(Panel):
                 self.pending_bar.show_counts(counts)
             else:
                 self.pending_bar.show_reason(editing.why_not() if editing.editable is not None else "")
-        idle, pending = not self.sending.is_running, self.reader.pages.pending
-        writable = idle and not editing.why_not()
-        for name in ("edit", "null", "default", "insert", "duplicate", "delete", "paste"):
-            self.action(f"table.{name}").setEnabled(writable)
-        for name in ("review", "drop", "send"):
-            self.action(f"table.{name}").setEnabled(idle and bool(counts.total))
-        self.action("table.undo").setEnabled(idle and pending.can_undo)
-        self.action("table.redo").setEnabled(idle and pending.can_redo)
+        enable(self.actions_by_name, editing, self.sending)
 
     def settle(self, then: Callable[[], object], what: str) -> None:
         """Call *then* when nothing is pending: at once, or when the person has sent or dropped what is."""
@@ -707,25 +602,8 @@ class TablePanel(Panel):
         self._stack.setCurrentIndex(1 if empty else 0)
 
     def _say_where(self) -> None:
-        """Say which rows are in sight, of how many, and how long the first took."""
-        if self._shown is None:
-            return
-        count = self.model.rowCount()
-        times = f"first rows {self.reader.first_ms:.0f} ms"
-        if self.reader.is_pass:
-            rows = self.reader.whole.rows()
-            more = {"more": " so far", "cut": " (not all)"}.get(rows.state.value, "")
-            self._say(f"{rows.known:,} row{'' if rows.known == 1 else 's'}{more} · {times}")
-            return
-        stretch = self.reader.pages.stretch
-        total = f"{stretch.estimate:,}" if stretch.is_counted else f"≈ {human_count(stretch.estimate)}"
-        first, last = (self.reader.pages.base(row) for row in self._in_sight())
-        if stretch.is_counted and count <= last - first + 1:
-            self._say(f"{count:,} row{'' if count == 1 else 's'} · {times}")
-            return
-        about = "" if stretch.is_exact else "≈ "
-        here = f"{about}{stretch.number(first) + 1:,}–{stretch.number(last) + 1:,}"
-        self._say(f"rows {here} of {total} · {times}")
+        if self._shown is not None:
+            self._say(where_words(self.reader, *self._in_sight()))
 
     def _say_copied(self, cells: int) -> None:
         self._say(f"copied {cells:,} cell{'' if cells == 1 else 's'}")
@@ -757,11 +635,6 @@ class TablePanel(Panel):
 
     def _open_import(self) -> None:
         import_table(self, self._server, self._jobs, self.relation, self.refresh)
-
-
-def _wordless(made: QPushButton) -> QPushButton:
-    made.setText("")
-    return made
 
 
 def _quoted_name(relation: Relation) -> str:

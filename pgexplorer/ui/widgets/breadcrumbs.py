@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.widgets import plain
@@ -51,6 +51,7 @@ class Breadcrumbs(QWidget):
             back = len(steps) - 1 - at
             self._add(self._button(words, back, partial(self.chosen.emit, back)))
             mark = QLabel()
+            mark.setFixedWidth(theme.scaled(14))
             mark.setPixmap(icons.pixmap("chevron-right", theme.scaled(12), "muted", self.devicePixelRatioF()))
             self._add(mark)
         if steps:
@@ -72,5 +73,6 @@ class Breadcrumbs(QWidget):
         button.setToolTip(plain.tool_tip(f"Back to {plain.one_line(words, 200)}"))
         for word in ("small", "quiet"):
             button.setProperty(word, True)
+        button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         button.clicked.connect(lambda: call())  # noqa: PLW0108  (Qt passes `checked`)
         return button
