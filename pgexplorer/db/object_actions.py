@@ -35,14 +35,12 @@ class Verb:
 COUNT = Verb("Counting the rows of", "is counted", RELATIONS - {_K.SEQUENCE}, "SELECT on it", changes=False)
 VACUUM = Verb("Vacuuming", "is vacuumed", _STORED, "MAINTAIN on it, or to own it", alone=True)
 ANALYZE = Verb("Analyzing", "is analyzed", _STORED | {_K.FOREIGN_TABLE}, "MAINTAIN on it, or to own it")
+VACUUM_ANALYZE = Verb(
+    "Vacuuming and analyzing", "is vacuumed and analyzed", _STORED, "MAINTAIN on it, or to own it", alone=True
+)
 REINDEX = Verb("Reindexing", "is reindexed", _STORED | {_K.INDEX}, "MAINTAIN on it, or to own it", alone=True)
 REFRESH = Verb("Refreshing", "is refreshed", frozenset({_K.MATERIALIZED_VIEW}), "MAINTAIN on it, or to own it")
-RENAME = Verb(
-    "Renaming",
-    "is renamed",
-    frozenset(_K) - {_K.EXTENSION},
-    "to own it, and CREATE on its schema; of a database or a role also CREATEDB or CREATEROLE",
-)
+RENAME = Verb("Renaming", "is renamed", frozenset(_K) - {_K.EXTENSION}, "to own it, and CREATE on its schema")
 COMMENT = Verb("Commenting on", "has its comment", frozenset(_K), "to own it; of a role CREATEROLE with ADMIN on it")
 DROP = Verb("Dropping", "is dropped", frozenset(_K), "to own it or its schema; of a role CREATEROLE with ADMIN on it")
 CREATE_SCHEMA = Verb("Creating", "is created", frozenset({_K.SCHEMA}), "CREATE on the database")
@@ -52,6 +50,17 @@ CREATE_DATABASE = Verb("Creating", "is created", frozenset({_K.DATABASE}), "CREA
 def runs_alone(verb: Verb, found: DbObject) -> bool:
     """Whether the statement refuses to run in a transaction."""
     return verb.alone or (verb is DROP and found.kind is _K.DATABASE)
+
+
+def needed(verb: Verb, found: DbObject) -> str:
+    """Return what the server asks of a role that does it to *found*, in words."""
+    if verb is RENAME and found.kind is _K.DATABASE:
+        return "CREATEDB and to own it; nobody may be in it"
+    if verb is RENAME and found.kind is _K.ROLE:
+        return "CREATEROLE with ADMIN on it"
+    if verb is RENAME and found.kind is _K.SCHEMA:
+        return "to own it, and CREATE on the database"
+    return verb.needs
 
 
 def qualified(found: DbObject) -> sql.Composable:

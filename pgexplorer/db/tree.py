@@ -1,7 +1,7 @@
 """All names of a database in three queries, whatever their number, and the parts of a table when it is opened."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from sys import intern
 from typing import Any
 
@@ -12,6 +12,7 @@ from pgexplorer.db.encoding import every_byte, exact_row, has_none
 from pgexplorer.db.objects import DbObject, ObjectKind
 from pgexplorer.db.schema import Kind, Relation, TableColumn
 
+_NUL = "\0"
 _BATCH = 200  # rows that the driver makes in one go: a millisecond or two in which no other thread runs
 _K = ObjectKind
 _SEQUENCE = "S"
@@ -176,12 +177,18 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class PartNames:
-    """The names of what belongs to one relation, kept small: there may be a million of them."""
+    """The names of what belongs to relations: in a few long tuples, for there may be a million of them.
 
-    oid: int
-    columns: tuple[str, ...] = ()
-    numbers: tuple[int, ...] = ()  # of the columns, empty where they are 1, 2, 3, …
-    others: tuple[tuple[ObjectKind, int, str], ...] = ()  # kind, oid, name
+    An object for each would be looked at again and again by the collector of garbage, on the thread of the window.
+    """
+
+    tables: tuple[int, ...] = ()  # the oids of those that have columns
+    columns: tuple[str, ...] = ()  # of each of them, with a NUL between: no name holds one
+    numbers: Mapping[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])  # where not 1, 2, 3, …
+    kinds: tuple[ObjectKind, ...] = ()  # of the other parts
+    oids: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+    owners: tuple[int, ...] = ()  # the oids of their relations
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +200,7 @@ class Names:
     databases: tuple[Leaf, ...] = ()
     roles: tuple[Leaf, ...] = ()
     extensions: tuple[Leaf, ...] = ()
-    parts: tuple[PartNames, ...] = ()
+    parts: PartNames = PartNames()
     is_whole: bool = False
 
 
@@ -300,13 +307,17 @@ def _relations(rows: Iterable[Sequence[Any]]) -> Names:
 def _whole(names: Names, rows: Iterable[Sequence[Any]]) -> Names:
     leaves: dict[int, list[Leaf]] = {schema.found.oid: list(schema.leaves) for schema in names.schemas}
     spaces = {schema.found.oid: schema.found.name for schema in names.schemas}
-    columns: dict[int, tuple[tuple[str, ...], tuple[int, ...]]] = {}
-    others: dict[int, list[tuple[ObjectKind, int, str]]] = {}
+    known = {relation.oid for schema in names.schemas for relation in schema.relations}
+    columns: dict[int, str] = {}
+    attnums: dict[int, tuple[int, ...]] = {}
+    parts: list[tuple[ObjectKind, int, str, int]] = []
     apart: dict[str, list[Leaf]] = {"database": [], "role": [], "extension": []}
     for what, owner, oid, name, detail, note, texts, numbers in rows:
         match what:
-            case "columns":
-                columns[owner] = (tuple(texts), tuple(numbers or ()))
+            case "columns" if owner in known:
+                columns[owner] = _NUL.join(texts)
+                if numbers:
+                    attnums[owner] = tuple(numbers)
             case "function" if owner in spaces:
                 arguments, result = texts
                 found = DbObject(_FUNCTIONS[detail], oid, intern(spaces[owner]), name, arguments=arguments)
@@ -315,13 +326,15 @@ def _whole(names: Names, rows: Iterable[Sequence[Any]]) -> Names:
                 kind = _K.DOMAIN if detail == "d" else _K.TYPE
                 told = texts[0] or _TYPES.get(detail, "")
                 leaves[owner].append(Leaf(DbObject(kind, oid, intern(spaces[owner]), name), told, note or ""))
-            case "function" | "type":
-                pass  # made between the two queries, in a schema that is new too
+            case "function" | "type" | "columns":
+                pass  # of a schema that the role may not use, or made since the first query
             case "database" | "role" | "extension":
                 apart[what].append(Leaf(DbObject(ObjectKind(what.upper()), oid, "", name), detail or "", note or ""))
+            case _ if owner in known:
+                parts.append((ObjectKind(what.upper()), oid, name, owner))
             case _:
-                others.setdefault(owner, []).append((ObjectKind(what.upper()), oid, name))
-    known = [relation.oid for schema in names.schemas for relation in schema.relations]
+                pass
+    kinds, oids, called, owners = zip(*parts, strict=True) if parts else ((), (), (), ())
     return Names(
         names.database,
         tuple(
@@ -331,7 +344,7 @@ def _whole(names: Names, rows: Iterable[Sequence[Any]]) -> Names:
         tuple(apart["database"]),
         tuple(apart["role"]),
         tuple(apart["extension"]),
-        tuple(PartNames(oid, *columns.get(oid, ((), ())), tuple(others.get(oid, ()))) for oid in known),
+        PartNames(tuple(columns), tuple(columns.values()), attnums, kinds, oids, called, owners),
         True,
     )
 

@@ -1,6 +1,5 @@
 """The schema tree for Qt: nodes made elsewhere, shown in one go, and the parts of a relation when it is opened."""
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
@@ -10,7 +9,7 @@ from pgexplorer.db.objects import ObjectKind
 from pgexplorer.db.schema import Relation
 from pgexplorer.db.tree import Parts
 from pgexplorer.db.values import human_bytes
-from pgexplorer.models.schema_nodes import HERE, Key, Measured, Node, Tree, below, fill, has_parts, part_nodes
+from pgexplorer.models.schema_nodes import HERE, Key, Measured, Node, Tree, part_nodes
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -28,52 +27,55 @@ class SchemaModel(QAbstractItemModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._root = Node(("root",), "", "")
-        self._by_key: dict[Key, Node] = {}
-        self._filled: dict[int, Node] = {}  # the relations whose parts are there, by oid
+        self._tree = Tree()
+        self._root = self._tree.root
         self._counted: dict[int, str] = {}  # by oid, what stands in place of the estimate
 
     # -- what is shown
 
-    def set_tree(self, tree: Tree | None) -> None:
-        """Show *tree* in place of what was shown; nothing with None."""
+    def set_tree(self, tree: Tree | None) -> Tree:
+        """Show *tree* in place of what was shown, nothing with None; return that, which is to be let go."""
+        before, tree = self._tree, tree or Tree()
         self.beginResetModel()
-        tree = tree or Tree(Node(("root",), "", ""), {})
-        self._root, self._by_key, self._filled = tree.root, tree.by_key, dict(tree.filled)
+        self._tree, self._root = tree, tree.root
         self.endResetModel()
+        return before
 
     def set_parts(self, oid: int, parts: Parts) -> None:
         """Fill in what belongs to the relation *oid*; it may have gone meanwhile, or been filled."""
-        node = self._relation_node(oid)
-        if node is None or has_parts(node):
+        node = self._tree.relations.get(oid)
+        if node is None or node.relation is None or oid in self._tree.filled:
             return
-        if nodes := part_nodes(node, parts):
+        if nodes := part_nodes(node.relation, parts):
             self.beginInsertRows(self._index(node), 0, len(nodes) - 1)
-            fill(node, nodes)
+            self._tree.fill(node, nodes)
             self.endInsertRows()
-            self._filled[oid] = node
         node.is_filled = True
 
     def ask_again(self, oid: int) -> None:
         """Take the parts of the relation *oid* as not yet asked for: reading them failed."""
-        node = self._relation_node(oid)
-        if node is not None and not has_parts(node):
+        node = self._tree.relations.get(oid)
+        if node is not None and oid not in self._tree.filled:
             node.is_filled = False
 
-    def set_sizes(self, found: Iterable[Measured]) -> None:
-        """Take what stands behind the names, now that the sizes are known."""
-        for each in found:
-            if (node := self._by_key.get(each.key)) is not None:
-                node.muted, node.relation = each.muted, each.relation
-        for key, node in self._by_key.items():
-            if node.children and (key == HERE or (node.found and node.found.kind is ObjectKind.SCHEMA)):
-                first, last = node.children[0], node.children[-1]
-                self.dataChanged.emit(self._index(first), self._index(last), [MUTED_ROLE])
+    def set_sizes(self, found: Measured) -> None:
+        """Take what stands behind the names, now that the sizes are known. What shows them paints itself anew.
+
+        No dataChanged is said: QTreeView would ask for the place of every line.
+        """
+        for oid, relation in found.relations.items():
+            if (node := self._tree.relations.get(oid)) is not None:
+                node.relation = relation
+        for oid, words in found.databases.items():
+            for key in ((ObjectKind.DATABASE, oid, 0), HERE):
+                node = self._tree.node(key)
+                if node is not None and node.leaf is not None and node.leaf.found.oid == oid:
+                    node.muted = words
 
     def set_count(self, oid: int, words: str) -> None:
         """Show *words* in place of the estimate of the relation *oid*; with "" the estimate again."""
         self._counted[oid] = words
-        if (node := self._relation_node(oid)) is not None:
+        if (node := self._tree.relations.get(oid)) is not None:
             self.dataChanged.emit(self._index(node), self._index(node), [MUTED_ROLE])
 
     def forget_counts(self) -> None:
@@ -84,44 +86,40 @@ class SchemaModel(QAbstractItemModel):
 
     def relations(self) -> list[Relation]:
         """Return every relation, in the order shown; partitions behind the table that they are of."""
-        return [node.relation for node in self._relation_nodes()]  # type: ignore[misc]
+        return [node.relation for node in self._tree.relations.values() if node.relation is not None]
 
     def columns(self) -> list[tuple[str, str, str, str]]:
         """Return the columns filled in so far: each its schema, its relation, its name and its type."""
+        parts = ((part, part.found) for node in self._tree.filled.values() for part in node.children)
         return [
-            (part.found.schema, part.found.table, part.found.name, part.muted)
-            for node in self._relation_nodes()
-            for part in node.children
-            if part.found is not None and part.found.kind is ObjectKind.COLUMN
+            (found.schema, found.table, found.name, part.muted)
+            for part, found in parts
+            if found is not None and found.kind is ObjectKind.COLUMN
         ]
 
     def filled(self) -> list[Relation]:
         """Return the relations whose parts are filled in."""
-        return [node.relation for node in self._filled.values() if node.relation is not None]
+        return [node.relation for node in self._tree.filled.values() if node.relation is not None]
 
     def find(self, schema: str, name: str) -> QModelIndex:
         """Return the index of the relation *schema*.*name*; an invalid one when there is none."""
-        for node in self._relation_nodes():
-            if node.relation is not None and (node.relation.schema, node.relation.name) == (schema, name):
+        for node in self._tree.relations.values():
+            relation = node.relation
+            if relation is not None and relation.name == name and relation.schema == schema:
                 return self._index(node)
         return QModelIndex()
 
     def index_of(self, key: Key) -> QModelIndex:
         """Return the index of the node with *key*; an invalid one when there is none, or it is not filled in."""
-        if (node := self._by_key.get(key)) is not None:
-            return self._index(node)
-        for filled in self._filled.values():
-            for node in below(filled):
-                if node.key == key:
-                    return self._index(node)
-        return QModelIndex()
+        node = self._tree.node(key)
+        return self._index(node) if node is not None else QModelIndex()
 
     # -- Qt's questions
 
     @override
     def index(self, row: int, column: int, parent: Index = _ROOT) -> QModelIndex:
         # Asked for every line when a schema of 10,000 tables is opened: nothing is checked twice.
-        children = (parent.internalPointer() if parent.isValid() else self._root).children
+        children = (parent.internalPointer() or self._root).children  # that of an invalid index is None
         if column or not 0 <= row < len(children):
             return QModelIndex()
         return self.createIndex(row, 0, children[row])
@@ -141,8 +139,8 @@ class SchemaModel(QAbstractItemModel):
 
     @override
     def hasChildren(self, parent: Index = _ROOT) -> bool:
-        node = parent.internalPointer() if parent.isValid() else self._root
-        return bool(node.children) or not node.is_filled
+        node = parent.internalPointer() or self._root
+        return not node.is_filled or bool(node.children)
 
     @override
     def canFetchMore(self, parent: Index) -> bool:
@@ -193,15 +191,3 @@ class SchemaModel(QAbstractItemModel):
 
     def _index(self, node: Node) -> QModelIndex:
         return self.createIndex(node.row, 0, node)
-
-    def _relation_node(self, oid: int) -> Node | None:
-        for kind in _RELATIONS:
-            if (node := self._by_key.get((kind, oid, 0))) is not None:
-                return node
-        return None
-
-    def _relation_nodes(self) -> Iterator[Node]:
-        return (node for node in self._by_key.values() if node.relation is not None)
-
-
-_RELATIONS = (ObjectKind.TABLE, ObjectKind.VIEW, ObjectKind.MATERIALIZED_VIEW, ObjectKind.FOREIGN_TABLE)

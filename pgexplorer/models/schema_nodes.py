@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from pgexplorer.db.catalog import SYSTEM
 from pgexplorer.db.encoding import shown
@@ -13,7 +13,9 @@ from pgexplorer.db.values import human_bytes, human_count
 
 _K = ObjectKind
 Key = tuple[object, ...]
-HERE: Key = ("here",)  # the key of the database in use
+_HERE = "here"
+HERE: Key = (_HERE,)  # the key of the database in use
+_RELATIONS = frozenset(KIND_OF.values())
 _MOST_TIP = 2_000  # characters
 _ICONS = {
     _K.DATABASE: "database",
@@ -48,27 +50,65 @@ _KEYS = {"PRIMARY": "key", "UNIQUE": "key", "FOREIGN": "link"}
 
 
 class Node:
-    """A line of the tree with what lies below it."""
+    """A line of the tree with what lies below it.
 
-    __slots__ = ("children", "found", "icon", "is_filled", "key", "muted", "name", "parent", "relation", "row", "tip")
+    There are as many as there are names, and the collector of garbage looks at each: what can be made when it is asked
+    for is not kept.
+    """
 
-    def __init__(self, key: Key, name: str, icon: str, muted: str = "", tip: str = "") -> None:
-        self.key = key
+    __slots__ = ("children", "group", "icon", "is_filled", "leaf", "muted", "name", "parent", "relation", "row")
+
+    def __init__(
+        self,
+        name: str,
+        icon: str,
+        muted: str = "",
+        *,
+        group: str = "",
+        leaf: Leaf | None = None,
+        relation: Relation | None = None,
+    ) -> None:
         self.name = name
         self.icon = icon
         self.muted = muted
-        self.tip = tip  # "" where the object has nothing more to say than its line
+        self.group = group  # of what is no object: its title
+        self.leaf = leaf  # the object, unless it is a relation
+        self.relation = relation
+        self.is_filled = relation is None  # False: its parts were not asked for yet
         self.parent: Node | None = None
         self.row = 0
-        self.children: list[Node] = []
-        self.found: DbObject | None = None  # None of a group
-        self.relation: Relation | None = None
-        self.is_filled = True  # False: its parts were not asked for yet
+        self.children: Sequence[Node] = ()
+
+    @property
+    def found(self) -> DbObject | None:
+        """The object; None of a group."""
+        if self.relation is not None:
+            return object_of(self.relation)
+        return self.leaf.found if self.leaf is not None else None
+
+    @property
+    def key(self) -> Key:
+        """What finds it again in another tree."""
+        if self.group == _HERE:
+            return HERE
+        if self.group:
+            return ("group", self.group, *(self.parent.key if self.parent is not None else ()))
+        found = self.found
+        return key_of(found) if found is not None else ()
+
+    @property
+    def tip(self) -> str:
+        """What a tool tip says: its kind and its whole name, its definition, its comment; "" of a group."""
+        if (relation := self.relation) is not None:
+            return _tip(f"{relation.kind.word} {object_of(relation).path}", relation.comment)
+        if (leaf := self.leaf) is None:
+            return ""
+        return _tip(f"{leaf.found.kind.word} {leaf.found.path}", leaf.more, leaf.comment)
 
     def add(self, nodes: Iterable["Node"], at: int | None = None) -> None:
         """Put *nodes* below it, at its end or before the one with the number *at*."""
         place = len(self.children) if at is None else at
-        self.children[place:place] = nodes
+        self.children = [*self.children[:place], *nodes, *self.children[place:]]
         for row in range(place, len(self.children)):
             self.children[row].parent = self
             self.children[row].row = row
@@ -94,74 +134,93 @@ def column_of(relation: Relation, name: str, number: int) -> DbObject:
     return DbObject(_K.COLUMN, relation.oid, relation.schema, name, number, relation.name)
 
 
-@dataclass(frozen=True, slots=True)
 class Tree:
-    """A tree of nodes, and how each but the parts of relations is found by its key, in the order shown."""
+    """A tree of nodes, in which each is found by its key. Made on any thread, shown on one."""
 
-    root: Node
-    by_key: dict[Key, Node]
-    filled: Mapping[int, Node] = field(default_factory=dict[int, Node])  # relations whose parts are there, by oid
+    def __init__(self) -> None:
+        self.root = Node("", "", group="root")
+        self.relations: dict[int, Node] = {}  # by oid, in the order shown: partitions behind their table
+        self.filled: dict[int, Node] = {}  # of them those whose parts are there
+        self._others: dict[ObjectKind, dict[int, Node]] = defaultdict(dict)
+        self._groups: dict[Key, Node] = {}
+
+    def node(self, key: Key) -> Node | None:
+        """Return the node with *key*; None where there is none, or it is a part that is not filled in."""
+        if not key:
+            return None
+        if key[0] in _RELATIONS:
+            return self.relations.get(int(str(key[1])))
+        if (found := self._groups.get(key)) is not None:
+            return found
+        if isinstance(key[0], ObjectKind) and (found := self._others[key[0]].get(int(str(key[1])))) is not None:
+            return found
+        parts = (part for filled in self.filled.values() for part in below(filled))
+        return next((part for part in parts if part.key == key), None)
+
+    def keep(self, node: Node) -> Node:
+        """Have *node*, which stands where it belongs or will, found by its key; of a group that is its place."""
+        if node.relation is not None:
+            self.relations[node.relation.oid] = node
+        elif node.group:
+            self._groups[node.key] = node
+        elif node.leaf is not None:
+            self._others[node.leaf.found.kind][node.leaf.found.oid] = node
+        return node
+
+    def fill(self, node: Node, nodes: Sequence[Node]) -> None:
+        """Put the parts of a relation where they belong: before its partitions."""
+        assert node.relation is not None
+        node.is_filled = True
+        if nodes:
+            node.add(nodes, 0)
+            self.filled[node.relation.oid] = node
+
+    def let_go(self) -> None:
+        """Take it apart: nodes know what is above and what is below them, and would wait for the collector."""
+        waiting = [self.root]
+        while waiting:
+            node = waiting.pop()
+            waiting += node.children
+            node.parent, node.children = None, ()
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What stands behind a name once the sizes are known."""
+    """What stands behind the names once the sizes are known."""
 
-    key: Key
-    muted: str
-    relation: Relation | None
+    relations: Mapping[int, Relation]  # by oid, those that have changed
+    databases: Mapping[int, str]
 
 
-def measured(names: Names, sizes: dict[int, int]) -> list[Measured]:
+def measured(names: Names, sizes: dict[int, int]) -> Measured:
     """Return what *sizes* changes in the tree of *names*. Safe on any thread."""
     before = {each.oid: each for schema in names.schemas for each in schema.relations}
-    found = [
-        Measured(key_of(object_of(each)), "", each)
-        for each in _measured(names, sizes).values()
-        if each.size != before[each.oid].size
-    ]
-    here = _here(names, sizes)
-    others = (leaf_node(each, sizes.get(each.found.oid)) for each in names.databases)
-    return [*found, *(Measured(node.key, node.muted, None) for node in (here, *others) if node.muted)]
+    return Measured(
+        {oid: each for oid, each in _measured(names, sizes).items() if each.size != before[oid].size},
+        {each.found.oid: _database_words(each, sizes) for each in names.databases},
+    )
 
 
 def build(names: Names, parts: dict[int, Parts] | None = None, sizes: dict[int, int] | None = None) -> Tree:
     """Return the tree of *names*. The relations in *parts* have theirs filled in. Safe on any thread."""
-    root = Node(("root",), "", "")
-    sizes = sizes or {}
+    sizes, parts = sizes or {}, parts or {}
+    tree = Tree()
     relations = _measured(names, sizes)
-    here = _here(names, sizes)
     partitions: dict[int, list[Relation]] = defaultdict(list)
     for relation in relations.values():
         if relation.parent in relations:
             partitions[relation.parent].append(relation)
-    spaces = [_schema(schema, relations, partitions, parts or {}) for schema in names.schemas]
-    here.add(spaces)
-    if names.extensions:
-        here.add([_group(here, "Extensions", "plug", map(leaf_node, names.extensions))])
-    root.add([here])
-    others = [
-        leaf_node(each, sizes.get(each.found.oid)) for each in names.databases if each.found.name != names.database
-    ]
-    if others:
-        root.add([_group(root, "Other databases", "database", others)])
-    if names.roles:
-        root.add([_group(root, "Roles", "user", map(leaf_node, names.roles))])
-    by_key = {node.key: node for node in above_parts(root)}
-    filled = {oid: by_key[key_of(object_of(relations[oid]))] for oid in parts or () if oid in relations}
-    return Tree(root, by_key, filled)
-
-
-def above_parts(root: Node) -> Iterator[Node]:
-    """Yield every node but the parts of relations, in the order shown."""
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        below = node.children
-        if node.relation is not None:
-            below = [each for each in below if is_partitions(each)]
-        waiting.extend(reversed(below))
+    leaf = next((each for each in names.databases if each.found.name == names.database), None)
+    here = Node(shown(names.database), "database", _database_words(leaf, sizes), group=_HERE, leaf=leaf)
+    tree.root.add([tree.keep(here)])
+    here.add([_schema(tree, schema, relations, partitions, parts) for schema in names.schemas])
+    _add_group(tree, here, "Extensions", "plug", [leaf_node(each) for each in names.extensions])
+    others = [leaf_node(each) for each in names.databases if each is not leaf]
+    for node in others:
+        node.muted = _database_words(node.leaf, sizes)
+    _add_group(tree, tree.root, "Other databases", "database", others)
+    _add_group(tree, tree.root, "Roles", "user", [leaf_node(each) for each in names.roles])
+    return tree
 
 
 def below(node: Node) -> Iterator[Node]:
@@ -174,48 +233,22 @@ def below(node: Node) -> Iterator[Node]:
 
 def is_partitions(node: Node) -> bool:
     """Whether it is the group of a relation's partitions, which are known before its parts are."""
-    return node.key[:2] == ("group", "Partitions")
+    return node.group == "Partitions"
 
 
-def has_parts(node: Node) -> bool:
-    """Whether the parts of a relation are filled in."""
-    return bool(node.children) and not is_partitions(node.children[0])
-
-
-def leaf_node(leaf: Leaf, size: int | None = None) -> Node:
+def leaf_node(leaf: Leaf) -> Node:
     """Return the node of what has nothing in it."""
-    found = leaf.found
-    muted = leaf.detail
+    found, muted = leaf.found, leaf.detail
     if found.kind in FUNCTIONS:
-        result = f" → {leaf.detail}" if leaf.detail else ""
-        muted = f"({found.arguments}){result}"
-    elif size is not None:
-        muted = " · ".join(part for part in (human_bytes(size), leaf.detail) if part)
+        muted = f"({found.arguments}){f' → {leaf.detail}' if leaf.detail else ''}"
     icon = _ICONS[found.kind]
     if found.kind is _K.CONSTRAINT:
         icon = _KEYS.get(leaf.detail.partition(" ")[0], icon)
-    node = Node(key_of(found), shown(found.name), icon, shown(muted), tip_of(found, leaf.comment, leaf.more))
-    node.found = found
-    return node
+    return Node(shown(found.name), icon, shown(muted), leaf=leaf)
 
 
-def relation_node(relation: Relation, partitions: dict[int, list[Relation]], parts: dict[int, Parts]) -> Node:
-    """Return the node of a relation with its partitions below it, and its parts where they are in *parts*."""
-    found = object_of(relation)
-    node = Node(key_of(found), shown(relation.name), _ICONS[found.kind])
-    node.relation, node.found, node.is_filled = relation, found, False
-    node.tip = tip_of(found, relation.comment, relation.kind.word)
-    if own := partitions.get(relation.oid):
-        node.add([_group(node, "Partitions", "table", [relation_node(each, partitions, parts) for each in own])])
-    if (known := parts.get(relation.oid)) is not None:
-        fill(node, part_nodes(node, known))
-    return node
-
-
-def part_nodes(node: Node, parts: Parts) -> list[Node]:
-    """Return what lies below a relation's *node* beside its partitions: columns, and groups of what there is."""
-    relation = node.relation
-    assert relation is not None
+def part_nodes(relation: Relation, parts: Parts) -> list[Node]:
+    """Return what lies below a relation's node beside its partitions: columns, and groups of what there is."""
     nodes = [_column(relation, column) for column in parts.columns]
     for title, icon, leaves in (
         ("Keys and checks", "key", parts.constraints),
@@ -225,25 +258,8 @@ def part_nodes(node: Node, parts: Parts) -> list[Node]:
         ("Policies", "shield-lock", parts.policies),
     ):
         if leaves:
-            nodes.append(_group(node, title, icon, map(leaf_node, leaves)))
+            nodes.append(_group(title, icon, [leaf_node(each) for each in leaves]))
     return nodes
-
-
-def fill(node: Node, nodes: Sequence[Node]) -> None:
-    """Put the parts of a relation where they belong: before its partitions."""
-    node.is_filled = True
-    node.add(nodes, 0)
-
-
-def tip_of(found: DbObject, comment: str = "", more: str = "") -> str:
-    """Return what a tool tip says of an object: its kind and its whole name, its definition, its comment."""
-    kind = more if found.kind in KIND_OF.values() and more else found.kind.word
-    words = [f"{kind} {found.path}"]
-    if more and more is not kind:
-        words.append(more)
-    if comment:
-        words.append(comment)
-    return shown("\n".join(words))[:_MOST_TIP]
 
 
 def is_system(schema: str) -> bool:
@@ -251,49 +267,65 @@ def is_system(schema: str) -> bool:
     return schema in SYSTEM
 
 
-def _here(names: Names, sizes: dict[int, int]) -> Node:
-    leaf = next((each for each in names.databases if each.found.name == names.database), None)
-    here = Node(HERE, shown(names.database), "database")
-    if leaf is not None:
-        here.found = leaf.found
-        here.tip = tip_of(leaf.found, leaf.comment)
-        size = sizes.get(leaf.found.oid)
-        here.muted = human_bytes(size) if size is not None else ""
-    return here
+def _tip(*words: str) -> str:
+    return shown("\n".join(part for part in words if part))[:_MOST_TIP]
+
+
+def _database_words(leaf: Leaf | None, sizes: Mapping[int, int]) -> str:
+    if leaf is None:
+        return ""
+    size = sizes.get(leaf.found.oid)
+    return " · ".join(part for part in (human_bytes(size) if size is not None else "", leaf.detail) if part)
 
 
 def _schema(
+    tree: Tree,
     schema: Schema,
     relations: dict[int, Relation],
     partitions: dict[int, list[Relation]],
     parts: dict[int, Parts],
 ) -> Node:
-    node = Node(key_of(schema.found), shown(schema.found.name), "schema")
-    node.found = schema.found
-    node.tip = tip_of(schema.found, schema.comment)
+    node = Node(shown(schema.found.name), "schema", leaf=Leaf(schema.found, "", schema.comment))
+    tree.keep(node)
     own = (relations[each.oid] for each in schema.relations if each.parent not in relations)
-    node.add([relation_node(each, partitions, parts) for each in own])
+    node.add([_relation(tree, each, partitions, parts) for each in own])
     node.muted = human_count(len(node.children)) if node.children else "" if schema.leaves else "empty"
     for title, icon, kinds in (
         ("Sequences", "sequence", {_K.SEQUENCE}),
         ("Functions", "function", FUNCTIONS),
         ("Types", "code", {_K.TYPE, _K.DOMAIN}),
     ):
-        leaves = [each for each in schema.leaves if each.found.kind in kinds]
-        if leaves:
-            node.add([_group(node, title, icon, map(leaf_node, leaves))])
+        leaves = [leaf_node(each) for each in schema.leaves if each.found.kind in kinds]
+        _add_group(tree, node, title, icon, leaves)
     return node
 
 
-def _group(parent: Node, title: str, icon: str, nodes: Iterable[Node]) -> Node:
-    group = Node(("group", title, *parent.key), title, icon)
+def _relation(tree: Tree, relation: Relation, partitions: dict[int, list[Relation]], parts: dict[int, Parts]) -> Node:
+    """Return the node of a relation with its partitions below it, and its parts where they are in *parts*."""
+    node = Node(shown(relation.name), _ICONS[KIND_OF[relation.kind]], relation=relation)
+    tree.keep(node)
+    if own := partitions.get(relation.oid):
+        _add_group(tree, node, "Partitions", "table", [_relation(tree, each, partitions, parts) for each in own])
+    if (known := parts.get(relation.oid)) is not None:
+        tree.fill(node, part_nodes(relation, known))
+    return node
+
+
+def _add_group(tree: Tree, parent: Node, title: str, icon: str, nodes: list[Node]) -> None:
+    """Put a group at the end of *parent*, where there is something in it."""
+    if nodes:
+        parent.add([_group(title, icon, nodes)])
+        for node in (parent.children[-1], *nodes):
+            tree.keep(node)
+
+
+def _group(title: str, icon: str, nodes: list[Node]) -> Node:
+    group = Node(title, icon, human_count(len(nodes)), group=title)
     group.add(nodes)
-    group.muted = human_count(len(group.children))
     return group
 
 
 def _column(relation: Relation, column: TableColumn) -> Node:
-    found = column_of(relation, column.name, column.number)
     more: list[str] = []
     if column.identity:
         more.append("identity")
@@ -301,8 +333,6 @@ def _column(relation: Relation, column: TableColumn) -> Node:
         more.append("generated")
     elif column.not_null and not column.is_key:
         more.append("not null")
-    node = Node(key_of(found), shown(column.name), _icon(column), shown(" · ".join([column.type_name, *more])))
-    node.found = found
     words = [column.type_name]
     words += ["not null"] if column.not_null else []
     words += [f"number {column.key_place} in the primary key"] if column.is_key else []
@@ -312,8 +342,9 @@ def _column(relation: Relation, column: TableColumn) -> Node:
         words.append(f"generated{'' if column.generated == 's' else ', virtual'}: {column.default}")
     elif column.default:
         words.append(f"default {column.default}")
-    node.tip = shown("\n".join([f"column {found.path}", " · ".join(words), column.comment]).strip())[:_MOST_TIP]
-    return node
+    found = column_of(relation, column.name, column.number)
+    leaf = Leaf(found, "", column.comment, " · ".join(words))
+    return Node(shown(column.name), _icon(column), shown(" · ".join([column.type_name, *more])), leaf=leaf)
 
 
 def _measured(names: Names, sizes: dict[int, int]) -> dict[int, Relation]:

@@ -75,7 +75,7 @@ class SchemaActions(QObject):
 
     def vacuum(self, found: DbObject, *, analyze: bool = False) -> None:
         """Vacuum *found*, and with *analyze* take its statistics anew."""
-        self._do(sql.VACUUM, found, sql.vacuum(found, analyze=analyze))
+        self._do(sql.VACUUM_ANALYZE if analyze else sql.VACUUM, found, sql.vacuum(found, analyze=analyze))
 
     def analyze(self, found: DbObject) -> None:
         """Take the statistics of *found* anew."""
@@ -94,7 +94,7 @@ class SchemaActions(QObject):
     def rename(self, found: DbObject) -> None:
         """Ask for another name, and give it."""
         title = f"Rename {found.kind.word} {plain.one_line(shown(found.name), 60)}"
-        note = f"The server asks for: {sql.RENAME.needs}."
+        note = f"The server asks for: {sql.needed(sql.RENAME, found)}."
         dialog = NameDialog(self._parent, "schema.rename_dialog", title, "Rename", before=shown(found.name), note=note)
         ask_then(dialog, lambda: self._do(sql.RENAME, found, sql.rename(found, dialog.field.text())))
 

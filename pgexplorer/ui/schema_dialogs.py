@@ -189,7 +189,7 @@ def _parts_words(parts: Sequence[str]) -> str:
     kinds: dict[str, int] = {}
     for words in parts:
         kind = next((each for each in _PARTS if words.startswith(f"{each} ")), "")
-        if kind:
+        if kind and _OF_A_KEY not in words:
             kinds[kind] = kinds.get(kind, 0) + 1
     if not kinds:
         return "What belongs to it goes too."
@@ -197,6 +197,7 @@ def _parts_words(parts: Sequence[str]) -> str:
     return f"What belongs to it goes too: {', '.join(told)}."
 
 
+_OF_A_KEY = '"RI_ConstraintTrigger_'  # with which the server keeps a foreign key
 _PARTS = {  # in the server's words, where they are English; others are not counted
     "table": "tables",
     "index": "indexes",

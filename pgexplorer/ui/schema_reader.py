@@ -40,7 +40,7 @@ class Sized:
     """What is on the disk, and what that changes behind the names."""
 
     sizes: dict[int, int]
-    found: list[Measured]
+    found: Measured
     took_s: float
 
 
@@ -63,7 +63,7 @@ class SchemaReader(QObject):
     first_read = Signal(object)  # Tree: the relations, as soon as they are known, where nothing was shown before
     tree_read = Signal(object)  # Tree with all names, where something has changed
     index_made = Signal(object)  # SearchIndex
-    measured = Signal(object)  # list[Measured]
+    measured = Signal(object)  # Measured
     parts_read = Signal(object, object)  # Relation, Parts
     parts_failed = Signal(object, object)  # Relation, the exception
     failed = Signal(object)  # the exception, where a person asked

@@ -4,23 +4,23 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any, Protocol
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 from typing_extensions import override
 
 from pgexplorer.db.encoding import shown
-from pgexplorer.db.objects import DbObject, ObjectKind
+from pgexplorer.db.objects import DbObject
 from pgexplorer.db.schema import Relation
-from pgexplorer.db.tree import Leaf, Names, PartNames
+from pgexplorer.db.tree import Names, PartNames
 from pgexplorer.models.schema_model import ICON_ROLE, KEY_ROLE, MUTED_ROLE, OBJECT_ROLE, RELATION_ROLE
 from pgexplorer.models.schema_nodes import column_of, icon_of, is_system, key_of, object_of
 from pgexplorer.ui.widgets import fuzzy
 
 _Index = QModelIndex | QPersistentModelIndex
 _NONE = QModelIndex()
-_SLICE = 0.006  # seconds of searching between two turns of the event loop
+_NUL = "\0"
+_SLICE = 0.005  # seconds of searching between two turns of the event loop
 _MOST = 200  # things listed
 _OF_A_KIND = 60  # in a tier: no kind hides the others
 _LOOKED_AT = 3_000  # names that fit, of which the shortest are listed
@@ -47,52 +47,67 @@ class _Group(Protocol):
     def hit(self, number: int) -> Hit: ...
 
 
-class _Whole:
-    """Objects that are found by themselves."""
+class _Relations:
+    """Tables, views and their like."""
 
-    def __init__(self, found: list[tuple[DbObject, Relation | None]]) -> None:
+    def __init__(self, found: list[Relation]) -> None:
         self._found = found
-        self.index = fuzzy.Index(
-            [each.name for each, _ in found], [f"{each.schema} {each.kind.word}" for each, _ in found]
-        )
+        self.index = fuzzy.Index([each.name for each in found], [f"{each.schema} {each.kind.word}" for each in found])
 
     def hit(self, number: int) -> Hit:
-        return Hit(*self._found[number])
+        return Hit(object_of(self._found[number]), self._found[number])
+
+
+class _Whole:
+    """Other objects that are found by themselves."""
+
+    def __init__(self, found: list[DbObject]) -> None:
+        self._found = found
+        self.index = fuzzy.Index([each.name for each in found], [f"{each.schema} {each.kind.word}" for each in found])
+
+    def hit(self, number: int) -> Hit:
+        return Hit(self._found[number], None)
 
 
 class _Columns:
     """The columns of relations; an object is made of one when it is listed."""
 
-    def __init__(self, found: list[tuple[Relation, PartNames]]) -> None:
-        self._found = found
-        self._starts = [0, *accumulate(len(parts.columns) for _, parts in found)]
+    def __init__(self, relations: list[Relation], columns: list[str], parts: PartNames) -> None:
+        self._relations = relations
+        self._numbers = parts.numbers
         names: list[str] = []
         contexts: list[str] = []
-        for relation, parts in found:
-            names += parts.columns
-            contexts += [f"{relation.name} {relation.schema}"] * len(parts.columns)
+        self._starts = [0]
+        for relation, joined in zip(relations, columns, strict=True):
+            own = joined.split(_NUL)
+            names += own
+            contexts += [f"{relation.name} {relation.schema}"] * len(own)
+            self._starts.append(len(names))
         self.index = fuzzy.Index(names, contexts)
 
     def hit(self, number: int) -> Hit:
         at = bisect_right(self._starts, number) - 1
-        relation, parts = self._found[at]
-        place = number - self._starts[at]
-        attnum = parts.numbers[place] if parts.numbers else place + 1
-        return Hit(column_of(relation, parts.columns[place], attnum), relation)
+        relation, place = self._relations[at], number - self._starts[at]
+        numbers = self._numbers.get(relation.oid)
+        name = self.index.names[number]
+        return Hit(column_of(relation, name, numbers[place] if numbers else place + 1), relation)
 
 
 class _Parts:
-    """Indexes, constraints, triggers, rules and policies of relations."""
+    """Indexes, constraints, triggers, rules and policies of relations, by their places in the names."""
 
-    def __init__(self, found: list[tuple[Relation, ObjectKind, int, str]]) -> None:
-        self._found = found
-        self.index = fuzzy.Index(
-            [name for *_, name in found], [f"{each.name} {each.schema} {kind.word}" for each, kind, _, _ in found]
-        )
+    def __init__(self, places: list[int], parts: PartNames, relations: dict[int, Relation]) -> None:
+        self._places, self._parts, self._relations = places, parts, relations
+        owners = [relations[parts.owners[at]] for at in places]
+        contexts = [f"{owner.name} {owner.schema} {parts.kinds[at].word}"
+                    for owner, at in zip(owners, places, strict=True)]  # fmt: skip
+        self.index = fuzzy.Index([parts.names[at] for at in places], contexts)
 
     def hit(self, number: int) -> Hit:
-        relation, kind, oid, name = self._found[number]
-        return Hit(DbObject(kind, oid, relation.schema, name, table=relation.name), relation)
+        at, parts = self._places[number], self._parts
+        relation = self._relations[parts.owners[at]]
+        found = DbObject(parts.kinds[at], parts.oids[at], relation.schema, parts.names[at], table=relation.name)
+        return Hit(found, relation)
 
 
 class SearchIndex:
@@ -100,21 +115,21 @@ class SearchIndex:
 
     def __init__(self, names: Names) -> None:
         self.groups: list[_Group] = []
+        parts = names.parts
         relations = {each.oid: each for schema in names.schemas for each in schema.relations}
-        known = [(relations[parts.oid], parts) for parts in names.parts]
-        apart: tuple[Leaf, ...] = (*names.extensions, *names.databases, *names.roles)
         for system in (False, True):
             schemas = [each for each in names.schemas if is_system(each.found.name) is system]
-            mine = [(relation, parts) for relation, parts in known if is_system(relation.schema) is system]
-            others: list[tuple[DbObject, Relation | None]] = [(schema.found, None) for schema in schemas]
-            others += [(leaf.found, None) for schema in schemas for leaf in schema.leaves]
+            others = [schema.found for schema in schemas]
+            others += [leaf.found for schema in schemas for leaf in schema.leaves]
             if not system:
-                others += [(leaf.found, None) for leaf in apart]
+                others += [leaf.found for leaf in (*names.extensions, *names.databases, *names.roles)]
+            mine = {each.oid for schema in schemas for each in schema.relations}
+            tables = [at for at, oid in enumerate(parts.tables) if oid in mine]
             self.groups += [
-                _Whole([(object_of(each), each) for schema in schemas for each in schema.relations]),
+                _Relations([each for schema in schemas for each in schema.relations]),
                 _Whole(others),
-                _Columns(mine),
-                _Parts([(relation, *other) for relation, parts in mine for other in parts.others]),
+                _Columns([relations[parts.tables[at]] for at in tables], [parts.columns[at] for at in tables], parts),
+                _Parts([at for at, oid in enumerate(parts.owners) if oid in mine], parts, relations),
             ]
 
     def __len__(self) -> int:

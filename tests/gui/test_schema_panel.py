@@ -280,7 +280,8 @@ def test_that_a_count_that_waits_is_stopped_and_says_so(tree, profile):
 
 @pytest.mark.parametrize(
     ("action", "done"),
-    [("schema.vacuum", "is vacuumed"), ("schema.analyze", "is analyzed"), ("schema.vacuum_analyze", "is vacuumed"),
+    [("schema.vacuum", "is vacuumed"), ("schema.analyze", "is analyzed"),
+     ("schema.vacuum_analyze", "is vacuumed and analyzed"),
      ("schema.reindex", "is reindexed")],
 )  # fmt: skip
 def test_that_maintenance_runs_and_is_told(tree, action, done, do):

@@ -29,9 +29,8 @@ def names():
         "test", (shop, system),
         (Leaf(DbObject(K.DATABASE, 30, "", "other")),), (Leaf(DbObject(K.ROLE, 31, "", "alice")),),
         (Leaf(DbObject(K.EXTENSION, 32, "", "hstore")),),
-        (PartNames(1, ("id", "total", "placed_at"), (1, 2, 4),
-                   ((K.INDEX, 40, "orders_at"), (K.TRIGGER, 41, "stamp"), (K.CONSTRAINT, 42, "positive"))),
-         PartNames(2, ("order_id", "amount")), PartNames(3, ("oid", "total"))),
+        PartNames((1, 2, 3), ("id\0total\0placed_at", "order_id\0amount", "oid\0total"), {1: (1, 2, 4)},
+                  (K.INDEX, K.TRIGGER, K.CONSTRAINT), (40, 41, 42), ("orders_at", "stamp", "positive"), (1, 1, 1)),
         True,
     )  # fmt: skip
 
@@ -128,9 +127,9 @@ def test_that_names_which_come_later_are_found_by_what_was_typed_before(search, 
 
 
 def test_that_a_search_of_very_many_names_goes_on_between_turns_and_lists_at_most_two_hundred(search, qtbot):
-    columns = tuple(f"c{n}_of" for n in range(2_000))
+    columns = "\0".join(f"c{n}_of" for n in range(2_000))
     tables = tuple(table(n, f"t{n}") for n in range(1, 101))
-    parts = tuple(PartNames(each.oid, columns) for each in tables)
+    parts = PartNames(tuple(each.oid for each in tables), (columns,) * 100)
     space = Schema(DbObject(K.SCHEMA, 999, "", "s"), "", tables)
     search.set_index(SearchIndex(Names("test", (space,), parts=parts, is_whole=True)))
     with qtbot.waitSignal(search.searched):

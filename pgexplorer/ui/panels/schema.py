@@ -37,6 +37,7 @@ from pgexplorer.ui.widgets.empty_state import EmptyState
 
 _UNKNOWN = "Connect to a server to see what it holds."
 _OPENED_FIRST = 3  # schemas that are open when a database is shown
+_MANY = 1_000  # lines in a schema that is opened only when somebody wishes
 _K = ObjectKind
 _OWN_KEYS = ("schema.copy", "schema.rename", "schema.drop")
 _MENU = (  # what belongs together; what does not fit an object is left out
@@ -64,6 +65,7 @@ class SchemaPanel(Panel):
     def __init__(self, server: Server, jobs: Jobs) -> None:
         super().__init__("schema")
         self._server = server
+        self._jobs = jobs
         self._wanted_first = ""
         self._wanted: Key = ()  # what is chosen as soon as the parts that it is one of are there
         self._address = ""  # of the database that is shown
@@ -169,6 +171,7 @@ class SchemaPanel(Panel):
             return
         self.message.clear()
         self.model.forget_counts()
+        self.tree.viewport().update()
         self.reader.refresh()
 
     def hear(self, entry: Entry) -> None:
@@ -198,7 +201,7 @@ class SchemaPanel(Panel):
 
     def _show(self, tree: Tree) -> None:
         place = self.tree.place() if self.tree.has_place() else None
-        self.model.set_tree(tree)
+        self._jobs.call(self.model.set_tree(tree).let_go, name="let a tree go")
         if place is not None:
             self.tree.restore(place)
         else:
@@ -220,8 +223,10 @@ class SchemaPanel(Panel):
         self.tree.expand(here)
         rows = (self.model.index(row, 0, here) for row in range(self.model.rowCount(here)))
         spaces = [each for each in rows if (found := each.data(OBJECT_ROLE)) is not None and not is_system(found.name)]
-        for index in [each for each in spaces if self.model.hasChildren(each)][:_OPENED_FIRST]:
-            self.tree.expand(index)
+        filled = [each for each in spaces if self.model.hasChildren(each)]
+        for index in filled[:_OPENED_FIRST]:
+            if self.model.rowCount(index) <= _MANY:
+                self.tree.expand(index)
 
     def _show_right_view(self) -> None:
         if self.filter.text().strip() and self.model.rowCount():
@@ -232,8 +237,9 @@ class SchemaPanel(Panel):
     def _take_index(self, index: SearchIndex) -> None:
         self.search.set_index(index)
 
-    def _measured(self, found: list[Measured]) -> None:
+    def _measured(self, found: Measured) -> None:
         self.model.set_sizes(found)
+        self.tree.viewport().update()
 
     def _take_parts(self, relation: Relation, parts: Parts) -> None:
         self.model.set_parts(relation.oid, parts)
@@ -257,7 +263,7 @@ class SchemaPanel(Panel):
     def _forget(self) -> None:
         self.reader.forget()
         self.search.set_index(None)
-        self.model.set_tree(None)
+        self._jobs.call(self.model.set_tree(None).let_go, name="let a tree go")
         self.model.forget_counts()
         self._empty.say("schema", "No tables yet", _UNKNOWN)
         self._show_right_view()
@@ -462,7 +468,7 @@ class SchemaPanel(Panel):
 
 _VERBS = {
     "schema.vacuum": sql.VACUUM,
-    "schema.vacuum_analyze": sql.VACUUM,
+    "schema.vacuum_analyze": sql.VACUUM_ANALYZE,
     "schema.analyze": sql.ANALYZE,
     "schema.reindex": sql.REINDEX,
     "schema.refresh_view": sql.REFRESH,

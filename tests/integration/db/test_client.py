@@ -8,7 +8,7 @@ from psycopg2 import extensions as ext
 from psycopg2.pool import PoolError
 
 from fix_facts import in_threads, until
-from pgexplorer.db.client import Client
+from pgexplorer.db.client import Client, NoneFreeError
 from pgexplorer.db.values import raw_cursor
 from pgexplorer.pool.slot import SlotState
 
@@ -224,3 +224,23 @@ def test_that_many_borrowers_while_backends_die_lose_no_slot(open_pool, admin, k
         client.check_in(conn)
     insides = client.pool.insides()
     assert insides.used == insides.rused == ()
+
+
+def test_that_a_connection_nobody_waits_for_is_lent_but_the_last_one_only_when_it_is_not_spared(open_pool, side):
+    client = Client(open_pool(1, 2))
+    with client.lend_spare("schema", side) as conn:
+        assert ask(conn, "SELECT 1") == [(1,)]
+    with client.lend("somebody"):
+        with pytest.raises(NoneFreeError), client.lend_spare("schema", side):
+            pytest.fail("the last one was lent")
+        with client.lend_spare("schema", side, spares=False) as conn:
+            assert ask(conn, "SELECT 1") == [(1,)]
+    assert at_rest(client)
+
+
+def test_that_beside_a_pool_of_one_a_connection_is_opened_and_closed(open_pool, side):
+    client = Client(open_pool(1, 1))
+    with client.lend_spare("schema", side) as conn:
+        assert ask(conn, "SHOW application_name") == [("pgexplorer/side",)]
+        assert client.pool.stats().used == 0
+    assert conn.closed

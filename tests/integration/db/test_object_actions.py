@@ -207,6 +207,7 @@ def test_that_what_refuses_a_transaction_is_known(server):
     table = DbObject(K.TABLE, 1, SPACE, "t")
     for verb, statement in (
         (actions.VACUUM, actions.vacuum(table)),
+        (actions.VACUUM_ANALYZE, actions.vacuum(table, analyze=True)),
         (actions.ANALYZE, actions.analyze(table)),
         (actions.COUNT, actions.count(table)),
         (actions.CREATE_DATABASE, actions.create_database("never")),

@@ -44,10 +44,17 @@ def test_that_every_kind_of_object_is_found_in_three_queries(wide_admin, own_sch
     leaves = (K.SEQUENCE, K.FUNCTION, K.PROCEDURE, K.AGGREGATE, K.TYPE, K.DOMAIN)
     assert {(each.found.kind, each.found.name) for each in found.leaves} == {(kind, made[kind]) for kind in leaves}
     table = next(each for each in found.relations if each.kind is Kind.TABLE)
-    [parts] = [each for each in whole.parts if each.oid == table.oid]
-    assert parts.columns == ("plain",)
-    assert parts.numbers == ()
-    assert {kind for kind, _, _ in parts.others} == {K.INDEX, K.CONSTRAINT, K.TRIGGER, K.RULE, K.POLICY}
+    columns = dict(zip(whole.parts.tables, whole.parts.columns, strict=True))
+    assert columns[table.oid] == "plain"
+    assert table.oid not in whole.parts.numbers
+    others = zip(whole.parts.kinds, whole.parts.owners, strict=True)
+    assert {kind for kind, owner in others if owner == table.oid} == {
+        K.INDEX,
+        K.CONSTRAINT,
+        K.TRIGGER,
+        K.RULE,
+        K.POLICY,
+    }
     assert sizes.by_oid[table.oid] > 0
     assert {"plpgsql"} <= {each.found.name for each in whole.extensions}
     assert whole.database in {each.found.name for each in whole.databases}
@@ -71,7 +78,7 @@ def test_that_columns_tell_their_type_default_identity_and_key(conn, do, own_sch
     do(f"COMMENT ON COLUMN {own_schema}.t.name IS 'who'")
     names = all_names(conn)
     table = in_schema(names, own_schema).relations[0]
-    assert next(each for each in names.parts if each.oid == table.oid).numbers == (1, 3, 4, 5)
+    assert names.parts.numbers[table.oid] == (1, 3, 4, 5)
     columns = read_parts(conn, [table])[table.oid].columns
     assert [(each.name, each.number, each.type_name) for each in columns] == [
         ("id", 1, "integer"), ("name", 3, "character varying(7)"), ("twice", 4, "integer"),

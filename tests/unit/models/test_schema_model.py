@@ -1,5 +1,8 @@
 """The schema tree: what is shown of names that were read, and what a refresh leaves as it was."""
 
+import gc
+import weakref
+
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester
@@ -50,8 +53,7 @@ WHOLE = Names(
     (leaf(K.DATABASE, 30, "other", schema=""), leaf(K.DATABASE, 31, "test", schema="", comment="ours")),
     (leaf(K.ROLE, 40, "alice", "superuser", schema=""),),
     (leaf(K.EXTENSION, 50, "plpgsql", "1.0", schema=""),),
-    (),
-    True,
+    is_whole=True,
 )
 PEOPLE = (
     TableColumn("id", "bigint", 1, True, "the key", 1),
@@ -220,15 +222,39 @@ def test_that_sizes_come_later_and_a_count_stands_in_place_of_the_estimate(schem
     schema.set_tree(build(names))
     person, p = schema.find("public", "person"), schema.find("public", "p")
     assert person.data(MUTED_ROLE) == "≈ 3 rows"
-    with qtbot.waitSignal(schema.dataChanged):
-        schema.set_sizes(measured(names, {1: 16384, 3: 8192}))
+    schema.set_sizes(measured(names, {1: 16384, 3: 8192}))
     assert person.data(MUTED_ROLE) == "≈ 3 rows · 16 kB"
     assert p.data(MUTED_ROLE) == "≈ 3 rows · 8 kB"
-    schema.set_count(1, "4 rows")
+    with qtbot.waitSignal(schema.dataChanged):
+        schema.set_count(1, "4 rows")
     assert person.data(MUTED_ROLE) == "4 rows · 16 kB"
     schema.set_count(1, "")
     assert person.data(MUTED_ROLE) == "≈ 3 rows · 16 kB"
     schema.set_count(99, "5 rows")
+
+
+def test_that_the_sizes_of_databases_stand_behind_their_names(schema):
+    schema.set_tree(build(WHOLE))
+    schema.set_sizes(measured(WHOLE, {30: 2048, 31: 4096}))
+    assert schema.index_of(HERE).data(MUTED_ROLE) == "4 kB"
+    assert below(schema, below(schema, QModelIndex())[1])[0].data(MUTED_ROLE) == "2 kB"
+    schema.set_tree(build(WHOLE, sizes={31: 4096}))
+    assert schema.index_of(HERE).data(MUTED_ROLE) == "4 kB"
+
+
+def test_that_a_tree_that_was_exchanged_can_be_let_go_without_the_collector(qapp):
+    schema = SchemaModel()
+    schema.set_tree(build(WHOLE, {1: PARTS}))
+    gc.disable()
+    try:
+        before = schema.set_tree(build(WHOLE))
+        known = weakref.ref(before)
+        before.let_go()
+        assert before.root.children == ()
+        del before
+        assert known() is None
+    finally:
+        gc.enable()
 
 
 def test_that_any_name_is_shown_and_none_breaks_a_line_key_or_tip(schema):
