@@ -1,12 +1,11 @@
 """What is typed over the schema tree: every name of the database, found between two frames, in a list."""
 
-import time
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 from typing_extensions import override
 
 from pgexplorer.db.encoding import shown
@@ -16,9 +15,9 @@ from pgexplorer.db.tree import Names, PartNames
 from pgexplorer.models.schema_model import ICON_ROLE, KEY_ROLE, MUTED_ROLE, OBJECT_ROLE, RELATION_ROLE
 from pgexplorer.models.schema_nodes import column_of, icon_of, is_system, key_of, object_of
 from pgexplorer.ui.widgets import fuzzy
+from pgexplorer.ui.widgets.search_list import SearchList, taken
 
 _Index = QModelIndex | QPersistentModelIndex
-_NONE = QModelIndex()
 _NUL = "\0"
 _SLICE = 0.005  # seconds of searching between two turns of the event loop
 _MOST = 200  # things listed
@@ -145,29 +144,17 @@ class SearchIndex:
             yield self.groups[hit[0]].hit(hit[1]) if hit is not None else None
 
 
-class FoundModel(QAbstractListModel):
+class FoundModel(SearchList[Hit]):
     """What was found, line by line, with the roles of the tree."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.hits: list[Hit] = []
+        self.items = []
 
-    def show(self, hits: list[Hit]) -> None:
-        """List *hits* in place of what is listed."""
-        self.beginResetModel()
-        self.hits = hits
-        self.endResetModel()
-
-    def add(self, hits: list[Hit]) -> None:
-        """List *hits* behind what is listed."""
-        if hits:
-            self.beginInsertRows(QModelIndex(), len(self.hits), len(self.hits) + len(hits) - 1)
-            self.hits += hits
-            self.endInsertRows()
-
-    @override
-    def rowCount(self, parent: _Index = _NONE) -> int:
-        return 0 if parent.isValid() else len(self.hits)
+    @property
+    def hits(self) -> list[Hit]:
+        """What is listed."""
+        return self.items
 
     @override
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -230,18 +217,8 @@ class SchemaSearch(QObject):
         self._go_on()
 
     def _go_on(self) -> None:
-        found: list[Hit] = []
-        until = time.perf_counter() + _SLICE
         room = _MOST - (0 if self._fresh else len(self.model.hits))
-        is_over = True
-        for hit in self._search:
-            if hit is not None:
-                found.append(hit)
-            if len(found) >= room:
-                break
-            if time.perf_counter() > until:
-                is_over = False
-                break
+        found, is_over = taken(self._search, room, _SLICE)
         self._turn.stop() if is_over else self._turn.start()
         if found or is_over:  # until then what was found before stays
             if self._fresh:

@@ -1,12 +1,10 @@
 """A field over a list, in front of the window: a few letters find one of very many things, Enter takes it."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import shiboken6
 from PySide6.QtCore import (
-    QAbstractListModel,
     QEvent,
     QModelIndex,
     QObject,
@@ -34,6 +32,7 @@ from typing_extensions import override
 
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.widgets import fuzzy, plain
+from pgexplorer.ui.widgets.search_list import SearchList, taken
 
 _Place = QModelIndex | QPersistentModelIndex
 _ITEM = Qt.ItemDataRole.UserRole
@@ -193,18 +192,8 @@ class Palette(QFrame):
 
     def _go_on(self) -> None:
         """Search for a slice of time, and show what it has found. Better ones come first, so nothing moves."""
-        found: list[Item] = []
-        until = time.perf_counter() + _SLICE
         room = _MOST - (0 if self._fresh else len(self.model.items))
-        is_over = True
-        for item in self._search:
-            if item is not None:
-                found.append(item)
-            if len(found) >= room:
-                break
-            if time.perf_counter() > until:
-                is_over = False
-                break
+        found, is_over = taken(self._search, room, _SLICE)
         self._turn.stop() if is_over else self._turn.start()
         if not found and not is_over:
             return  # what was found before stays until there is something to show
@@ -359,25 +348,10 @@ class _Behind(QWidget):
         self._clicked()
 
 
-class _Model(QAbstractListModel):
+class _Model(SearchList[Item]):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self.items: list[Item] = []
-
-    def show(self, items: list[Item]) -> None:
-        self.beginResetModel()
-        self.items = items
-        self.endResetModel()
-
-    def add(self, items: list[Item]) -> None:
-        if items:
-            self.beginInsertRows(QModelIndex(), len(self.items), len(self.items) + len(items) - 1)
-            self.items += items
-            self.endInsertRows()
-
-    @override
-    def rowCount(self, parent: _Place = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self.items)
+        self.items = []
 
     @override
     def data(self, index: _Place, role: int = Qt.ItemDataRole.DisplayRole) -> object:

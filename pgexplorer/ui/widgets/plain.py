@@ -5,6 +5,8 @@ import re
 
 from PySide6.QtGui import Qt
 
+_TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_SEEN = str.maketrans({"\n": "↵", "\r": "↵", "\t": "⇥", **dict.fromkeys(_TURNING, "⇄")})
 _LONG_WORD = re.compile(r"\S{24}(?=\S)")
 
 
@@ -21,9 +23,12 @@ def breakable(text: str) -> str:
 
 
 def one_line(text: str, limit: int = 400) -> str:
-    """Return the beginning of *text* as one line, its line breaks shown as ↵."""
+    """Return the beginning of *text* as one line, its line breaks shown as ↵.
+
+    What would turn the letters behind it around is shown as ⇄: a name must not look like another one.
+    """
     cut = text[:limit] + ("…" if len(text) > limit else "")
-    return cut.replace("\r\n", "↵").replace("\n", "↵").replace("\r", "↵").replace("\t", "⇥")
+    return cut.replace("\r\n", "↵").translate(_SEEN)
 
 
 def visible_space(text: str) -> str:

@@ -245,6 +245,7 @@ def test_that_a_tool_tip_never_becomes_markup():
     assert plain.tool_tip("a < b") == "a < b"
     assert "<b>" not in plain.tool_tip("<b>x</b>")
     assert plain.one_line("a\r\nb\tc") == "a↵b⇥c"
+    assert plain.one_line("\u202elive\u2069") == "⇄live⇄"
     assert plain.breakable("short words only") == "short words only"
 
 
