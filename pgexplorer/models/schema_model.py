@@ -5,11 +5,12 @@ from typing import Any
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 from typing_extensions import override
 
+from pgexplorer.db.encoding import shown
 from pgexplorer.db.objects import ObjectKind
 from pgexplorer.db.schema import Relation
 from pgexplorer.db.tree import Parts
 from pgexplorer.db.values import human_bytes
-from pgexplorer.models.schema_nodes import HERE, Key, Measured, Node, Tree, part_nodes
+from pgexplorer.models.schema_nodes import HERE, Key, Measured, Node, Tree, part_nodes, with_comment
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -90,11 +91,11 @@ class SchemaModel(QAbstractItemModel):
 
     def columns(self) -> list[tuple[str, str, str, str]]:
         """Return the columns filled in so far: each its schema, its relation, its name and its type."""
-        parts = ((part, part.found) for node in self._tree.filled.values() for part in node.children)
+        leaves = (part.leaf for node in self._tree.filled.values() for part in node.children)
         return [
-            (found.schema, found.table, found.name, part.muted)
-            for part, found in parts
-            if found is not None and found.kind is ObjectKind.COLUMN
+            (leaf.found.schema, leaf.found.table, leaf.found.name, leaf.detail)
+            for leaf in leaves
+            if leaf is not None and leaf.found.kind is ObjectKind.COLUMN
         ]
 
     def filled(self) -> list[Relation]:
@@ -182,9 +183,10 @@ class SchemaModel(QAbstractItemModel):
         relation = node.relation
         if relation is None:
             return node.muted
+        words = relation.summary
         if counted := self._counted.get(relation.oid):
-            return f"{counted} · {human_bytes(relation.size)}" if relation.size else counted
-        return relation.summary
+            words = f"{counted} · {human_bytes(relation.size)}" if relation.size else counted
+        return shown(with_comment(words, relation.comment))
 
     def _node(self, index: Index) -> Node:
         return index.internalPointer() if index.isValid() else self._root

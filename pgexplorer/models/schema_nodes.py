@@ -236,6 +236,12 @@ def is_partitions(node: Node) -> bool:
     return node.group == "Partitions"
 
 
+def with_comment(words: str, comment: str) -> str:
+    """Return *words* with the first line of a comment behind them."""
+    first = comment.strip().partition("\n")[0].strip()
+    return " · ".join(part for part in (words, first) if part)
+
+
 def leaf_node(leaf: Leaf) -> Node:
     """Return the node of what has nothing in it."""
     found, muted = leaf.found, leaf.detail
@@ -244,7 +250,7 @@ def leaf_node(leaf: Leaf) -> Node:
     icon = _ICONS[found.kind]
     if found.kind is _K.CONSTRAINT:
         icon = _KEYS.get(leaf.detail.partition(" ")[0], icon)
-    return Node(shown(found.name), icon, shown(muted), leaf=leaf)
+    return Node(shown(found.name), icon, shown(with_comment(muted, leaf.comment)), leaf=leaf)
 
 
 def part_nodes(relation: Relation, parts: Parts) -> list[Node]:
@@ -343,8 +349,9 @@ def _column(relation: Relation, column: TableColumn) -> Node:
     elif column.default:
         words.append(f"default {column.default}")
     found = column_of(relation, column.name, column.number)
-    leaf = Leaf(found, "", column.comment, " · ".join(words))
-    return Node(shown(column.name), _icon(column), shown(" · ".join([column.type_name, *more])), leaf=leaf)
+    leaf = Leaf(found, column.type_name, column.comment, " · ".join(words))
+    muted = with_comment(" · ".join([column.type_name, *more]), column.comment)
+    return Node(shown(column.name), _icon(column), shown(muted), leaf=leaf)
 
 
 def _measured(names: Names, sizes: dict[int, int]) -> dict[int, Relation]:

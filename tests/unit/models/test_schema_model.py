@@ -115,7 +115,7 @@ def test_that_a_line_says_what_it_is(schema):
     assert view.data(ICON_ROLE) == "view"
     assert view.data(OBJECT_ROLE).kind is K.VIEW
     assert schema.parent(person) == space(schema)
-    assert person.data(Role.AccessibleTextRole) == "person, ≈ 3 rows · 8 kB"
+    assert person.data(Role.AccessibleTextRole) == "person, ≈ 3 rows · 8 kB · People <b>"
     assert below(schema, space(schema))[2].data(OBJECT_ROLE) is None  # a group
 
 
@@ -148,7 +148,7 @@ def test_that_parts_are_filled_in(schema):
     assert texts(schema, person) == [*(column.name for column in PEOPLE), "Keys and checks", "Indexes"]
     columns = below(schema, person)[:7]
     assert [each.data(MUTED_ROLE) for each in columns] == [
-        "bigint", "text · not null", "timestamp with time zone", "jsonb", "boolean · generated",
+        "bigint · the key", "text · not null", "timestamp with time zone", "jsonb", "boolean · generated",
         "numeric(5,2) · identity", "point"]  # fmt: skip
     assert [each.data(ICON_ROLE) for each in columns] == ["key", "text", "date", "json", "bool", "number", "column"]
     assert [each.data(OBJECT_ROLE).part for each in columns] == [1, 2, 3, 5, 6, 7, 8]
