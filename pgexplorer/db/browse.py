@@ -201,6 +201,13 @@ class Table:
             self._key_at = tuple(at for at, term in enumerate(terms) if term.column in keys)
         return tuple(place[at] for at in self._key_at) if self._key_at else tuple(place)
 
+    def key_of_place(self) -> Sequence[tuple[int, sql.Composable, str]]:
+        """Return what finds a row again: which parts of its place, the columns that they are of, and their types."""
+        if not self.has_key:
+            return ((0, raw("t.ctid"), "tid"),)
+        terms, keys = self.access.order(self.filter.sorts).terms, set(self.access.key)
+        return [(at, term.name, term.type_name) for at, term in enumerate(terms) if term.column in keys]
+
     def same_row(self, place: Row) -> sql.Composable:
         """Return the condition that finds the row at *place* again."""
         if self.access.way(self.filter.sorts) is Way.KEY:

@@ -215,8 +215,13 @@ def quoted(text: str) -> sql.Composable:
 
     psycopg2's own would refuse bytes that are in no encoding, and with placeholders it would read every % as one.
     """
+    return raw(literal(text))
+
+
+def literal(text: str) -> str:
+    """Return what `quoted` does as text."""
     doubled = text.replace("'", "''")
-    return raw("E'" + doubled.replace("\\", "\\\\") + "'") if "\\" in text else raw(f"'{doubled}'")
+    return "E'" + doubled.replace("\\", "\\\\") + "'" if "\\" in text else f"'{doubled}'"
 
 
 def _all(conditions: Sequence[sql.Composable]) -> sql.Composable:

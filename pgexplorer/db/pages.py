@@ -598,24 +598,36 @@ class OneRow:
     """What is read of one row, so that it can take its place in a page: by a statement that returns it."""
 
     def __init__(self, scope: Scope) -> None:
+        self._scope = scope
         access = self._access = scope.access
         self._long = long_columns(access)
-        sizes = [_SIZES[access.widths[at]](sql.Identifier("t", access.columns[at].name)) for at in self._long]
         places: list[sql.Composable] = [raw("t.ctid::text")]
         if access.way(scope.sorts) is Way.KEY:
             places = [term.name + raw("::text") for term in access.order(scope.sorts).terms]
         self._places = len(places)
-        self.shown = sql.SQL(", ").join([*beginnings(access), *sizes, *places, *VERSION])
+        self.shown = sql.SQL(", ").join([*beginnings(access), *places, *VERSION])
 
-    def take(self, cells: Row, *, is_ascii: bool) -> tuple[Row, Place]:
-        """Return the row as a page has it, and where it is."""
-        width, long = len(self._access.columns), len(self._long)
-        row, size = cells[:width], cells[width : width + long]
-        at, version = cells[width + long : width + long + self._places], cells[width + long + self._places :]
-        if is_ascii:
+    def take(self, cells: Row, on: Session) -> tuple[Row, Place]:
+        """Return the row as a page has it, and where it is. One round trip where a value is long, to be told how."""
+        width = len(self._access.columns)
+        row, at = cells[:width], cells[width : width + self._places]
+        version = read_version(cells[width + self._places :])
+        long = [column for column in self._long if len(row[column] or "") > LONGEST]
+        sizes = self._sizes(long, version, on) if long else ()
+        if on.is_ascii:
             row = tuple(None if cell is None else recoded(cell) for cell in row)
             at = tuple(None if cell is None else exact(cell) for cell in at)
-        return _clipped(row, self._long, size), Place(at, read_version(version))
+        return _clipped(row, long, sizes), Place(at, version)
+
+    def _sizes(self, long: Sequence[int], version: Version | None, on: Session) -> Row:
+        """Ask how many bytes the values of the columns *long* have; where none can tell, say what is known."""
+        access, known = self._access, (str(LONGEST + 1),) * len(long)
+        if version is None:
+            return known
+        asked = [_SIZES[access.widths[at]](sql.Identifier("t", access.columns[at].name)) for at in long]
+        here = raw(f"t.tableoid = {int(version.table)} AND t.ctid = ") + quoted(version.ctid) + raw("::tid")
+        found = on.ask(Scope(self._scope.relation, access, (), ()).rows(asked, here))
+        return found[0] if found else known
 
 
 def _clipped(row: Row, long: Sequence[int], sizes: Row) -> Row:

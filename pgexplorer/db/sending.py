@@ -104,7 +104,7 @@ class Sending:
         """Return what `run` sends, as psql takes it. Blocks; raises what `run` raises."""
         with self._table.lent() as on:
             changes = ordered(self._changes, self._names, self._editable)
-            lines = self._writer.script(changes, on.conn, defers=self._editable.has_deferrable)
+            lines = self._writer(on).script(changes, defers=self._editable.has_deferrable)
             return "\n".join(lines) + "\n"
 
     def run(self) -> Iterator[News]:
@@ -117,14 +117,14 @@ class Sending:
         with self._table.lent(f"changes of {relation.schema}.{relation.name}") as on:
             changes = ordered(self._changes, self._names, self._editable)
             one = OneRow(self._table.scope)
+            writer = self._writer(on, one.shown)
             kept: list[Kept] = []
             on.ask("BEGIN ISOLATION LEVEL READ COMMITTED")
             if self._editable.has_deferrable:
                 on.ask("SET CONSTRAINTS ALL DEFERRED")
             told = time.monotonic()
             for done, change in enumerate(changes):
-                returning = None if isinstance(change, Delete) else one.shown
-                statement = self._writer.statement(change, on.conn, returning)
+                statement = writer.statement(change)
                 _check(on)
                 try:
                     rows = on.ask(statement.text)
@@ -136,7 +136,7 @@ class Sending:
                 if on.rows.rowcount != 1:
                     yield Conflicts(self._conflicts(on, change, on.rows.rowcount, one))
                     return
-                taken = one.take(rows[0], is_ascii=on.is_ascii) if rows else (None, None)
+                taken = one.take(rows[0], on) if rows else (None, None)
                 kept.append(Kept(change, *taken))
                 if time.monotonic() - told > _TELL:
                     told = time.monotonic()
@@ -155,9 +155,8 @@ class Sending:
     def _names(self) -> list[str]:
         return [column.name for column in self._table.access.columns]
 
-    @property
-    def _writer(self) -> Writer:
-        return Writer(self._table.relation, self._names, self._table.same_row)
+    def _writer(self, on: Session, returning: sql.Composable | None = None) -> Writer:
+        return Writer(self._table.relation, self._names, self._table.key_of_place(), on.conn, returning)
 
     def _commit(self, on: Session, kept: list[Kept]) -> News:
         # Known before COMMIT, or nobody could ask what became of it after the link broke.
@@ -231,7 +230,7 @@ class Sending:
         rows = on.ask(query + self._table.same_row(change.place))
         if len(rows) != 1:
             return Conflict(change, Why.SEVERAL if rows else Why.GONE)
-        row, place = one.take(rows[0], is_ascii=on.is_ascii)
+        row, place = one.take(rows[0], on)
         seen, now = change.place.version, place.version
         if seen is None or now is None or seen.xmin == now.xmin:
             return None

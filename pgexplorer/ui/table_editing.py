@@ -14,12 +14,12 @@ from pgexplorer.db.rows import Clipped
 from pgexplorer.models.pending import Added, Counts, Edited, State
 from pgexplorer.models.table_model import TableModel
 from pgexplorer.ui.table_grid import TableGrid
+from pgexplorer.ui.table_pasting import GOING, pasted
 from pgexplorer.ui.table_reader import TableReader
 from pgexplorer.ui.widgets.grid_paste import Block, block_of
 from pgexplorer.ui.widgets.message_bar import MessageBar
 
-_MOST_CELLS = 200_000  # that are changed in one step
-_TEXTS = {"text", "character varying", "character", "name", "citext"}
+_MOST_CELLS = 100_000  # that are changed in one step
 _Index = QModelIndex | QPersistentModelIndex
 _NOT_HERE = "The row is not here yet: wait until it is read."
 _PASSED = "Its rows were read in one pass, without their places: clear the order to change them."
@@ -92,7 +92,7 @@ class TableEditing(QObject):
             return _NOT_HERE
         state = self.model.pending.get(slot)
         if isinstance(state, Edited) and state.is_deleted:
-            return "The row is to be deleted: undo that first."
+            return GOING
         is_new = isinstance(slot, int)
         if field is None:
             return "The column is not known: refresh the table."
@@ -259,10 +259,10 @@ class TableEditing(QObject):
 
     def paste(self) -> None:
         """Write the clipboard's block of values from the current cell on; what runs past the end becomes new rows."""
-        block = block_of(QGuiApplication.clipboard().text())
-        why = self._why_not_now()
-        if why or not block:
-            self.refuse(why or "The clipboard holds no text.")
+        text = QGuiApplication.clipboard().text()
+        block = block_of(text)
+        if why := self._why_not_now() or ("" if block else "The clipboard holds no text.") or check_value(text):
+            self.refuse(why)
             return
         cells = self._selected()
         if len(block) == 1 and len(block[0]) == 1 and sum(len(columns) for _, columns in cells) > 1:
@@ -276,77 +276,25 @@ class TableEditing(QObject):
         self._reader.need(start, end, partial(self._paste, block, cells))
 
     def _paste(self, block: Block, cells: Sequence[tuple[int, Sequence[int]]]) -> None:
-        start = cells[0][0] if cells else 0
+        if why := self._why_not_now():  # things may have happened while rows were read
+            self.refuse(why)
+            return
         shown = self._grid.columns_on_screen()
         left = shown.index(cells[0][1][0]) if cells else 0
-        columns = shown[left : left + max(map(len, block))]
-        count = self.model.rowCount()
-        changed: list[tuple[int, dict[int, str | None]]] = []
-        added: list[dict[int, str | None]] = []
-        left_out: dict[str, None] = {}
-        for at, values in enumerate(block):
-            row = start + at
-            given: dict[int, str | None] = {}
-            for column, value in zip(columns, values, strict=False):
-                why = self._why_not_pasted(column) if row >= count else self.why_not_cell(row, column)
-                if why:
-                    left_out[why] = None
-                else:
-                    given[column] = self._pasted(column, value)
-            if row < count:
-                changed.append((row, given))
-            else:
-                added.append(given)
-        if added and (why := self._why_no_insert()):
-            self.refuse(f"{len(added):,} rows would be new. {why}")
+        columns = [at for at in shown[left : left + max(map(len, block))] if self._field(at) is not None]
+        assert self._editable is not None
+        found = pasted(block, self.model, self._editable, cells[0][0] if cells else 0, columns)
+        why = "" if found.is_whole else "Not all of these rows are here: scroll over them, or paste less."
+        if found.added and (no_insert := self._why_no_insert()):
+            why = f"{len(found.added):,} rows would be new. {no_insert}"
+        if why:
+            self.refuse(why)
             return
-        self._take_block(changed, added, left_out, sum(max(0, len(values) - len(columns)) for values in block))
-
-    def _take_block(
-        self,
-        changed: Sequence[tuple[int, dict[int, str | None]]],
-        added: Sequence[dict[int, str | None]],
-        left_out: dict[str, None],
-        beyond: int,
-    ) -> None:
-        """Take a pasted block as one step, and say what became of it."""
-        states: list[tuple[Slot, State | None]] = []
-        bad = next((why for _, row in changed for each in row.values() if (why := check_value(each))), "")
-        bad = bad or next((why for row in added for each in row.values() if (why := check_value(each))), "")
-        for row, given in changed:
-            slot, state = self.model.slot(row), self.model.state_to_edit(row)
-            if slot is None or state is None:
-                bad = bad or _NOT_HERE
-            elif given:
-                states.append((slot, state.with_values({at: self._meant(at, value) for at, value in given.items()})))
-        if bad:
-            self.refuse(bad)
-            return
-        numbers = [self.model.pending.new_number() for _ in added]
-        states += [(number, Added(row)) for number, row in zip(numbers, added, strict=True)]
-        self._put(states, self.model.rowCount())
-        cells = sum(len(row) for _, row in changed) + sum(map(len, added))
-        words = [f"{cells:,} cell{'' if cells == 1 else 's'} pasted"]
-        if added:
-            words.append(f"{len(added):,} row{'' if len(added) == 1 else 's'} ran past the end and would be new")
-        notes = list(left_out)
-        if beyond:
-            notes.append(f"{beyond:,} values stood to the right of the last column and were left out.")
-        if added or notes:
-            self._message.show_message("info", ": ".join(words) + ".", " ".join(notes))
+        new = [(self.model.pending.new_number(), row) for row in found.added]
+        self._put([*found.states, *new], self.model.rowCount())
+        if found.added or found.left_out:
+            self._message.show_message("info", found.words, " ".join(found.left_out))
             self._said = self._message.text()
-
-    def _why_not_pasted(self, column: int) -> str:
-        field = self._field(column)
-        return "" if field is None else field.why_not(inserting=True)
-
-    def _pasted(self, column: int, value: str) -> str | None:
-        """Return what an empty cell of a clipboard means: NULL, but in a text column that takes none."""
-        if value:
-            return value
-        field = self._field(column)
-        is_text = field is not None and field.type_name.partition("(")[0] in _TEXTS
-        return "" if is_text and field is not None and field.not_null else None
 
     # -- the way back
 

@@ -36,6 +36,7 @@ from pgexplorer.ui.widgets.message_bar import MessageBar
 
 _MOST_TOLD = 20  # rows of a conflict that are written out
 _LETTERS = 60  # of a value there
+_MOST_ASKED = 250  # rows that are written out before they are sent to production
 _NOTHING = "Nothing was changed; everything is still pending."
 _Then = Callable[[], object]
 
@@ -135,7 +136,7 @@ class TableSending(QObject):
         if self._running is not None or self._sending() is None:
             return
         counts = self._editing.counts
-        lines = [f"{self._name}: {counts.words}", *_in_words(self._model.pending.changes(), self._names)]
+        lines = [f"{self._name}: {counts.words}", *_in_words(self._model.pending.changes()[:_MOST_ASKED], self._names)]
         confirm_on_production(self._parent, self._server, lines, lambda: self._go(then))
 
     def _go(self, then: _Then | None) -> None:
@@ -175,6 +176,13 @@ class TableSending(QObject):
         if self._running is not None and not self._is_stopping:
             self._is_stopping = True
             self._jobs.start(self._running[0].stop, name="stop sending", failed=lambda _error: None)
+
+    def leave(self) -> None:
+        """End the transaction, and hear no more of it: nobody will look at what comes of it."""
+        if self._running is not None:
+            (sending, job), self._running = self._running, None
+            job.ignore()
+            self._jobs.start(sending.stop, name="stop sending", failed=lambda _error: None)
 
     def _end(self) -> None:
         self._running = None

@@ -389,6 +389,7 @@ class TablePanel(Panel):
         self.counting.stop()
         self.grid.leave()
         self.links.leave()
+        self.sending.leave()
         self.reader.leave()
         self.reader.forget()  # a scroll bar that moves on the way out asks for nothing
 
