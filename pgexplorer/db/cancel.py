@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg2
 from psycopg2.extensions import connection
 
+from pgexplorer.db.pgbouncer import is_console
 from pgexplorer.pool.link import cut
 from pgexplorer.pool.protocol import Pool
 
@@ -32,7 +33,8 @@ class Running:
 
     def __init__(self, conn: connection) -> None:
         self.pid = conn.info.backend_pid
-        self.tag = f"/* pgexplorer {secrets.token_hex(4)} */ "
+        # A PgBouncer's console takes no comment, and nothing in it runs long enough to be cancelled.
+        self.tag = "" if is_console(conn) else f"/* pgexplorer {secrets.token_hex(4)} */ "
         self.ended = threading.Event()
         self.wanted = False  # whether somebody asked for the end
         self._conn = conn

@@ -100,7 +100,7 @@ class Client:
         """Return the columns of what *cursor* has just read. One round trip where a type is new to this client."""
         described = cursor.description or ()
         unknown = list({column.type_code for column in described} - self._type_names.keys())
-        if unknown:
+        if unknown and not is_console(cursor.connection):
             with cursor.connection.cursor() as asking:
                 asking.execute("SELECT t, format_type(t, NULL) FROM unnest(%s::oid[]) AS t", (unknown,))
                 self._type_names.update((int(oid), str(name)) for oid, name in asking.fetchall())

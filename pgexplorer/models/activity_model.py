@@ -172,8 +172,15 @@ class ActivityModel(QAbstractItemModel):
         return self.createIndex(entry.row, column, self._numbers[id(entry)])
 
     def find(self, key: tuple[int, float]) -> QModelIndex:
-        """Return where the session *key* is shown, an invalid index where it is not."""
-        found = next((entry for entry in self._flat if entry.session.key == key), None)
+        """Return where the session *key* is shown, an invalid index where it is not.
+
+        The start of one that was first seen while it was starting was not told then: its number has to do.
+        """
+        pid, started = key
+        found = next(
+            (entry for entry in self._flat if entry.session.pid == pid and (not started or entry.session.key == key)),
+            None,
+        )
         return self.index_of(found) if found is not None else QModelIndex()
 
     @override

@@ -125,7 +125,9 @@ class Completer(QObject):
         """Read the catalog, unless that is under way or nobody would ask it."""
         in_use = self._server.in_use
         is_asked = self._is_needed or bool(self._editors)
-        if in_use is None or not is_asked or (self._reading is not None and self._reading.is_running):
+        if in_use is None or in_use.facts.is_console or not is_asked:
+            return
+        if self._reading is not None and self._reading.is_running:
             return
         self._is_stale = False
         client, began = in_use.client, time.monotonic()

@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QComboBox, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from pgexplorer.db.activity import End, Outcome, Seen, Session, end_session, look
@@ -27,7 +27,6 @@ from pgexplorer.ui.panel import Panel
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.elided_label import ElidedLabel
 from pgexplorer.ui.widgets.empty_state import EmptyState
-from pgexplorer.ui.widgets.flow_layout import FlowLayout
 from pgexplorer.ui.widgets.message_bar import MessageKind
 
 _RATES = (1, 2, 5, 10)  # seconds between the end of a look and the next one
@@ -105,8 +104,9 @@ class ActivityPanel(Panel):
             self.rate.addItem(f"{seconds} s", seconds)
         self.rate.setCurrentIndex(1)
         self.rate.currentIndexChanged.connect(self._look_soon)
-        head = FlowLayout(spacing=8, row_spacing=4)
-        head.addWidget(self.pages)
+        head = QHBoxLayout()
+        head.setSpacing(6)
+        head.addWidget(self._said, 1)
         head.addWidget(self.rate)
         refresh = button(self.action("activity.refresh"), "activity.refresh", style="small", text="")
         refresh.setProperty("icon_only", True)
@@ -127,8 +127,8 @@ class ActivityPanel(Panel):
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
+        column.addWidget(self.pages)
         column.addLayout(head)
-        column.addWidget(self._said)
         column.addWidget(self.message)
         column.addWidget(self._stack, 1)
         self._whole = QStackedWidget()

@@ -167,7 +167,7 @@ class SchemaPanel(Panel):
 
     def refresh(self) -> None:
         """Read the catalog again. What was open stays open."""
-        if self._server.in_use is None:
+        if self._server.in_use is None or self._server.in_use.facts.is_console:
             return
         self.message.clear()
         self.model.forget_counts()
@@ -197,6 +197,9 @@ class SchemaPanel(Panel):
             self._address = address
             self.tree.forget_place()
         self.message.clear()
+        if self._server.in_use is not None and self._server.in_use.facts.is_console:
+            self._empty.say("schema", "PgBouncer's console", "It has no tables. The activity shows its pools.")
+            return
         self.reader.refresh()
 
     def _show(self, tree: Tree) -> None:

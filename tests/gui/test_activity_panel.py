@@ -360,6 +360,11 @@ def test_that_pgbouncers_console_shows_its_pools_clients_and_servers(driver, pgb
             panel.pgbouncer.views.setCurrentIndex(place)
             driver.until(lambda expected=expected: any(expected in row for row in driver.texts(model)))
             assert f"SHOW {word}" in driver.find("activity.said").text()
+        driver.query("show databases")  # an SQL tab works there too, with what the console knows
+        assert behind.dbname in [row[0] for row in driver.texts(driver.find("query.grid").model())]
+        assert "invalid command" in driver.query("select 1").message.text()
+        driver.settle()
+        assert not driver.window.schema.message.text()
         conn.rollback()
 
 
