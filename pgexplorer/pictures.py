@@ -16,6 +16,7 @@ from pgexplorer.demo import place
 from pgexplorer.tour.steps import STEPS
 from pgexplorer.ui import theme
 from pgexplorer.ui.keys_sheet import keys_page
+from pgexplorer.ui.panels.activity import ActivityPanel
 from pgexplorer.ui.panels.table import TablePanel
 
 _WAIT = 30.0  # seconds for any one thing to happen
@@ -45,8 +46,9 @@ class _Session:
                 raise TimeoutError("the window did not come to rest")
             self.application.qt.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
 
-    def settle(self) -> None:
-        self.until(lambda: self.application.jobs.running == 0)
+    def settle(self, busy: int = 0) -> None:
+        """Wait until no more than *busy* jobs run, and the panels have looked."""
+        self.until(lambda: self.application.jobs.running <= busy)
         rest = time.monotonic() + 0.3  # three looks of the pool panel
         self.until(lambda: time.monotonic() > rest)
 
@@ -58,10 +60,10 @@ class _Session:
         button.click()
         self.settle()
 
-    def take(self, name: str, scheme: theme.Scheme, width: int = 1400, height: int = 860) -> None:
+    def take(self, name: str, scheme: theme.Scheme, width: int = 1400, height: int = 860, busy: int = 0) -> None:
         self.application.window.resize(width, height)
         self.window.wear(scheme)
-        self.settle()
+        self.settle(busy)
         self.application.window.grab().save(str(self.folder / f"{name}.png"))
 
 
@@ -113,6 +115,7 @@ def _take_all(folder: Path) -> None:
         session.click("pool.return_all")
         _take_sql(session)
         _take_table(session)
+        _take_activity(session)
         session.window.show_tour()
         for _ in STEPS:
             session.click("tour.next")
@@ -176,6 +179,37 @@ def _take_table(session: _Session) -> None:
     session.settle()
     session.take("following", theme.Scheme.LIGHT)
     window.tabs.tabCloseRequested.emit(window.tabs.indexOf(table))
+    session.settle()
+
+
+def _take_activity(session: _Session) -> None:
+    """Take the sessions of the server, one of which waits for another, and the charts."""
+    window = session.window
+    change = "update person set last_name = upper(last_name) where id = 1"
+    holds, waits = window.new_query(), window.new_query()
+    holds.editor.setPlainText(f"begin; {change}")
+    waits.editor.setPlainText(change)
+    holds.run_all()
+    session.settle()
+    waits.run_all()
+    panel = window.show_activity()
+    assert isinstance(panel, ActivityPanel)
+    pid = holds.pin.pid if holds.pin is not None else 0
+    model = panel.sessions.model
+
+    def is_pointed_out() -> bool:
+        below = model.index(0, 1, panel.grid.currentIndex()) if panel.sessions.choose(pid) else None
+        return below is not None and bool(below.data())
+
+    session.until(is_pointed_out)
+    for name, scheme in (("activity-light", theme.Scheme.LIGHT), ("activity-dark", theme.Scheme.DARK)):
+        session.take(name, scheme, busy=1)
+    waits.cancel()
+    session.settle()
+    holds.session_bar.rollback_wanted.emit()
+    session.settle()
+    for each in (holds, waits, panel):
+        window.tabs.tabCloseRequested.emit(window.tabs.indexOf(each))
     session.settle()
 
 

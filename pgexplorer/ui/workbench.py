@@ -381,8 +381,7 @@ class Workbench(QWidget):
         from pgexplorer.ui.panels.activity import ActivityPanel
 
         self.show_explore()
-        tabs = (self.tabs.widget(index) for index in range(self.tabs.count()))
-        panel = next((tab for tab in tabs if isinstance(tab, ActivityPanel)), None)
+        panel = next((tab for tab in self.tabs.panels() if isinstance(tab, ActivityPanel)), None)
         if panel is None:
             panel = ActivityPanel(self._server, self._jobs)
             self._add_tab(panel, panel.TITLE, panel.ICON)
