@@ -19,7 +19,7 @@ from pgexplorer.ui.widgets.search_list import SearchList, taken
 
 _Index = QModelIndex | QPersistentModelIndex
 _NUL = "\0"
-_SLICE = 0.005  # seconds of searching between two turns of the event loop
+_SLICE = 0.003  # seconds of searching between two turns of the event loop
 _MOST = 200  # things listed
 _OF_A_KIND = 60  # in a tier: no kind hides the others
 _LOOKED_AT = 3_000  # names that fit, of which the shortest are listed

@@ -233,9 +233,12 @@ class SchemaPanel(Panel):
 
     def _show_right_view(self) -> None:
         if self.filter.text().strip() and self.model.rowCount():
-            self._stack.setCurrentWidget(self.found if self.search.model.hits else self._empty)
+            wanted: QWidget = self.found if self.search.model.hits else self._empty
         else:
-            self._stack.setCurrentWidget(self.tree if self.model.rowCount() else self._empty)
+            wanted = self.tree if self.model.rowCount() else self._empty
+        if wanted is not self._stack.currentWidget():
+            self._stack.setCurrentWidget(wanted)
+            self._show_possible()
 
     def _take_index(self, index: SearchIndex) -> None:
         self.search.set_index(index)
@@ -280,9 +283,8 @@ class SchemaPanel(Panel):
         if self.search.model.hits:
             self.found.setCurrentIndex(self.search.model.index(0))
             self.found.scrollToTop()
-        if not self.search.is_searching:
+        if self.search.model.hits or not self.search.is_searching:
             self._show_found()
-        self._show_possible()
 
     def _show_found(self) -> None:
         typed = self.filter.text().strip()
