@@ -45,15 +45,19 @@ class Version(NamedTuple):
 class Place(tuple[str | None, ...]):
     """Where a row is: its values of an order, or its place on the disk; beside that, which version of it was there."""
 
-    version: Version | None
-    now: "Place | None"  # where the row is since it was changed here; the place itself still says what is read on from
+    _marks: Row = ()
+    now: "Place | None" = None  # where the row is since it was changed here; the place itself says what is read on from
 
-    def __new__(cls, values: Row, version: Version | None = None) -> "Place":
-        """*values* are what a place is compared by."""
-        made = super().__new__(cls, values)
-        made.version = version
-        made.now = None
+    def __new__(cls, values: Row, marks: Row = ()) -> "Place":
+        """Make one of *values*, by which it is compared, and of *marks*, the cells of VERSION, which wait to be read."""
+        made = tuple.__new__(cls, values)
+        made._marks = marks
         return made
+
+    @property
+    def version(self) -> Version | None:
+        """Which version of the row was read there; None where rows do not tell."""
+        return Version(*(cell or "" for cell in self._marks)) if self._marks else None
 
 
 class To(Enum):
@@ -188,7 +192,7 @@ class Reader:
         marks = VERSION if access.has_versions else ()
         found = on.ask(self._select([*cells, *kept, *marks], by, limit, *where, skip=skip))
         rows, at = [row[:width] for row in found], [row[width : width + len(kept)] for row in found]
-        versions = [read_version(row[width + len(kept) :]) for row in found]
+        versions = [row[width + len(kept) :] for row in found]
         if not access.is_lossless and found:
             # The rows are the same: it is the same snapshot. Only the text of their keys is another.
             with on.exactly(True):
@@ -578,11 +582,6 @@ _SIZES: dict[Width, Callable[[sql.Composable], sql.Composable]] = {
 VERSION: tuple[sql.Composable, ...] = tuple(raw(f"t.{name}::text") for name in ("tableoid", "ctid", "xmin"))
 
 
-def read_version(cells: Row) -> Version | None:
-    """Return the version that the cells of VERSION tell; None where there are none."""
-    return Version(*(cell or "" for cell in cells)) if cells else None
-
-
 def beginnings(access: Access) -> list[sql.Composable]:
     """Return the columns as they are shown: no more of a long value than a little over what the grid shows."""
     pairs = zip(access.columns, access.widths, strict=True)
@@ -610,14 +609,14 @@ class OneRow:
     def take(self, cells: Row, on: Session) -> tuple[Row, Place]:
         """Return the row as a page has it, and where it is. One round trip where a value is long, to be told how."""
         width = len(self._access.columns)
-        row, at = cells[:width], cells[width : width + self._places]
-        version = read_version(cells[width + self._places :])
+        row = cells[:width]
+        place = Place(cells[width : width + self._places], cells[width + self._places :])
         long = [column for column in self._long if len(row[column] or "") > LONGEST]
-        sizes = self._sizes(long, version, on) if long else ()
+        sizes = self._sizes(long, place.version, on) if long else ()
         if on.is_ascii:
             row = tuple(None if cell is None else recoded(cell) for cell in row)
-            at = tuple(None if cell is None else exact(cell) for cell in at)
-        return _clipped(row, long, sizes), Place(at, version)
+            place = Place(tuple(None if cell is None else exact(cell) for cell in place), cells[width + self._places :])
+        return _clipped(row, long, sizes), place
 
     def _sizes(self, long: Sequence[int], version: Version | None, on: Session) -> Row:
         """Ask how many bytes the values of the columns *long* have; where none can tell, say what is known."""
