@@ -49,8 +49,8 @@ class Place(tuple[str | None, ...]):
     now: "Place | None" = None  # where the row is since it was changed here; the place itself says what is read on from
 
     def __new__(cls, values: Row, marks: Row = ()) -> "Place":
-        """Make one of *values*, by which it is compared, and of *marks*, the cells of VERSION, which wait to be read."""
-        made = tuple.__new__(cls, values)
+        """Make one of *values*, by which it is compared, and of *marks*, the cells of VERSION, not looked at yet."""
+        made = super().__new__(cls, values)
         made._marks = marks
         return made
 
