@@ -1,4 +1,4 @@
-"""What Ctrl+K finds: open tabs, actions, tables, columns, statements that were run, and connections."""
+"""What Ctrl+K finds: open tabs, actions, whatever has a name in the schema, statements that were run, connections."""
 
 import contextlib
 import json
@@ -13,13 +13,16 @@ from PySide6.QtWidgets import QWidget
 
 from pgexplorer.db.catalog import SYSTEM as _SYSTEM
 from pgexplorer.db.catalog import Catalog
+from pgexplorer.db.encoding import shown
 from pgexplorer.db.schema import Kind, Relation
 from pgexplorer.history import Entry, History
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.models.history_model import when
 from pgexplorer.models.schema_model import SchemaModel
+from pgexplorer.models.schema_nodes import icon_of
 from pgexplorer.settings import Settings
 from pgexplorer.ui.actions import Reachable
+from pgexplorer.ui.schema_search import Names, SearchIndex
 from pgexplorer.ui.widgets.fuzzy import Index
 from pgexplorer.ui.widgets.palette import Group, Item, Palette
 
@@ -67,6 +70,7 @@ class Finder(QObject):
 
     table_wanted = Signal(object)  # Relation
     column_wanted = Signal(object)  # ColumnPlace
+    object_wanted = Signal(object, object)  # DbObject, the Relation that it is a part of or None
     sql_wanted = Signal(str)  # to be inserted
     profile_wanted = Signal(object)  # Profile; None is the demo server
     opened = Signal()
@@ -91,6 +95,7 @@ class Finder(QObject):
         self._making: dict[str, Job] = {}
         self._user, self._system = _tables(()), _tables(())
         self._columns: tuple[Sequence[ColumnPlace], Index] = ((), Index(()))
+        self._objects: Sequence[Names] = ()
         self._statements: tuple[Sequence[Entry], Index] = ((), Index(()))
         self._catalog: Catalog | None = None
         self._is_indexed = False  # whether the columns are those of the catalog
@@ -115,6 +120,11 @@ class Finder(QObject):
         self._catalog = catalog
         self._is_indexed = False
         self._soon.start()
+
+    def know_objects(self, found: SearchIndex | None) -> None:
+        """Offer what else has a name in the schema: functions, sequences, types, indexes, roles and their like."""
+        self._objects = found.others if found is not None else ()
+        self._offer()
 
     # -- what there is ------------------------------------------------------------------------------------------
 
@@ -145,6 +155,7 @@ class Finder(QObject):
                 lambda n: self._profile_item(profiles[n]),
             ),
             Group("#", columns, lambda n: self._column_item(places[n]), no_column),
+            *(Group("", each.index, partial(self._object_item, each)) for each in self._objects),
             *tables[1:],
             Group("!", statements, lambda n: self._statement_item(entries[n]), "Nothing was run yet."),
         ]
@@ -165,6 +176,16 @@ class Finder(QObject):
             lambda: self.column_wanted.emit(place),
             "column",
             f"{place.schema}.{place.table} · {place.type_name}",
+        )
+
+    def _object_item(self, names: Names, number: int) -> Item:
+        hit = names.hit(number)
+        found = hit.found
+        return Item(
+            shown(found.name),
+            lambda: self.object_wanted.emit(found, hit.relation),
+            icon_of(found),
+            f"{hit.place} · {found.kind.word}" if found.schema else found.kind.word,
         )
 
     def _profile_item(self, profile: object) -> Item:

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 from typing_extensions import override
 
+from pgexplorer.db import tree
 from pgexplorer.db.encoding import shown
 from pgexplorer.db.objects import DbObject
 from pgexplorer.db.schema import Relation
-from pgexplorer.db.tree import Names, PartNames
+from pgexplorer.db.tree import PartNames
 from pgexplorer.models.schema_model import ICON_ROLE, KEY_ROLE, MUTED_ROLE, OBJECT_ROLE, RELATION_ROLE
 from pgexplorer.models.schema_nodes import column_of, icon_of, is_system, key_of, object_of
 from pgexplorer.ui.widgets import fuzzy
@@ -40,10 +41,14 @@ class Hit:
         return shown(".".join(part for part in parts if part)) or found.kind.word
 
 
-class _Group(Protocol):
+class Names(Protocol):
+    """Names of one kind."""
+
     index: fuzzy.Index
 
-    def hit(self, number: int) -> Hit: ...
+    def hit(self, number: int) -> Hit:
+        """Return what the name with this number in the index means."""
+        ...
 
 
 class _Relations:
@@ -112,8 +117,8 @@ class _Parts:
 class SearchIndex:
     """Every name of a database, to be searched: a person's own before the system's. Made on any thread."""
 
-    def __init__(self, names: Names) -> None:
-        self.groups: list[_Group] = []
+    def __init__(self, names: tree.Names) -> None:
+        self.groups: list[Names] = []
         parts = names.parts
         relations = {each.oid: each for schema in names.schemas for each in schema.relations}
         for system in (False, True):
@@ -130,6 +135,11 @@ class SearchIndex:
                 _Columns([relations[parts.tables[at]] for at in tables], [parts.columns[at] for at in tables], parts),
                 _Parts([at for at, oid in enumerate(parts.owners) if oid in mine], parts, relations),
             ]
+
+    @property
+    def others(self) -> list[Names]:
+        """A person's own names that are those of no relation and no column."""
+        return [self.groups[1], self.groups[3]]
 
     def __len__(self) -> int:
         return sum(len(group.index) for group in self.groups)

@@ -275,6 +275,8 @@ class Workbench(QWidget):
         self.completer.catalog_changed.connect(lambda: self.finder.know_columns(self.completer.catalog))
         self.finder.table_wanted.connect(self._open_found)
         self.finder.column_wanted.connect(self._open_column)
+        self.finder.object_wanted.connect(self._show_in_tree)
+        self.schema.names_known.connect(self.finder.know_objects)
         self.finder.sql_wanted.connect(self.insert_sql)
         self.finder.profile_wanted.connect(self._connect_to)
         self.keeper.closed_changed.connect(self._actions["window.reopen"].setEnabled)
@@ -642,6 +644,10 @@ class Workbench(QWidget):
             self.message.show_message("info", words, "", "Refresh the schema to see what is.")
             return
         self._open_at_column(relation, place.name)
+
+    def _show_in_tree(self, found: DbObject, relation: Relation | None) -> None:
+        self.show_explore()
+        self.schema.reveal(found, relation)
 
     def _open_at_column(self, relation: Relation, name: str) -> None:
         self._open_found(relation)

@@ -91,6 +91,20 @@ def test_that_columns_of_the_tree_are_found_before_the_catalog_is_known(connecte
     assert connected.window.completer.catalog is None
 
 
+def test_that_a_function_and_an_index_are_found_and_shown_in_the_tree(connected, find, do, own_schema):
+    do(f"CREATE FUNCTION {own_schema}.odd_one_out(int) RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    do(f"CREATE TABLE {own_schema}.t (n int); CREATE INDEX quick_way ON {own_schema}.t (n)")
+    schema = connected.window.schema
+    schema.refresh()
+    connected.settle()
+    take(find("odd_one"), "odd_one_out")
+    assert schema.current().name == "odd_one_out"
+    take(find("quick_w"), "quick_way")
+    connected.settle()
+    assert schema.current().name == "quick_way"
+    assert schema.tree.currentIndex().data() == "quick_way"
+
+
 def test_that_a_column_of_a_table_that_is_gone_is_said(connected, find):
     gone = Table(1, "public", "gone", "r", "nowhere", "text")
     catalog_read(connected)

@@ -61,6 +61,7 @@ class SchemaPanel(Panel):
     ddl_wanted = Signal(object)  # DbObject
     switch_wanted = Signal(str)  # the name of a database
     statement_ended = Signal(object)  # history.Entry
+    names_known = Signal(object)  # SearchIndex; None when the server was left
 
     def __init__(self, server: Server, jobs: Jobs) -> None:
         super().__init__("schema")
@@ -242,6 +243,7 @@ class SchemaPanel(Panel):
 
     def _take_index(self, index: SearchIndex) -> None:
         self.search.set_index(index)
+        self.names_known.emit(index)
 
     def _measured(self, found: Measured) -> None:
         self.model.set_sizes(found)
@@ -269,6 +271,7 @@ class SchemaPanel(Panel):
     def _forget(self) -> None:
         self.reader.forget()
         self.search.set_index(None)
+        self.names_known.emit(None)
         self._jobs.call(self.model.set_tree(None).let_go, name="let a tree go")
         self.model.forget_counts()
         self._empty.say("schema", "No tables yet", _UNKNOWN)
