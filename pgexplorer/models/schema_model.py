@@ -89,6 +89,11 @@ class SchemaModel(QAbstractItemModel):
         """Return every relation, in the order shown; partitions behind the table that they are of."""
         return [node.relation for node in self._tree.relations.values() if node.relation is not None]
 
+    def relation(self, oid: int) -> Relation | None:
+        """Return the relation with this oid, whatever it is called now; None when it is gone."""
+        node = self._tree.relations.get(oid)
+        return node.relation if node is not None else None
+
     def columns(self) -> list[tuple[str, str, str, str]]:
         """Return the columns filled in so far: each its schema, its relation, its name and its type."""
         leaves = (part.leaf for node in self._tree.filled.values() for part in node.children)

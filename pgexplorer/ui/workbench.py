@@ -277,6 +277,7 @@ class Workbench(QWidget):
         self.finder.column_wanted.connect(self._open_column)
         self.finder.object_wanted.connect(self._show_in_tree)
         self.schema.names_known.connect(self.finder.know_objects)
+        self.schema.model.modelReset.connect(self._follow_names)
         self.finder.sql_wanted.connect(self.insert_sql)
         self.finder.profile_wanted.connect(self._connect_to)
         self.keeper.closed_changed.connect(self._actions["window.reopen"].setEnabled)
@@ -644,6 +645,18 @@ class Workbench(QWidget):
             self.message.show_message("info", words, "", "Refresh the schema to see what is.")
             return
         self._open_at_column(relation, place.name)
+
+    def _follow_names(self) -> None:
+        """Let the tab of a table that was renamed, or moved to another schema, go on under its new name."""
+        for panel in self.tabs.panels():
+            if not isinstance(panel, TablePanel):
+                continue
+            now, before = self.schema.model.relation(panel.relation.oid), panel.relation
+            if now is not None and (now.schema, now.name) != (before.schema, before.name):
+                panel.relation = now
+                self.tabs.retitle(panel, now.name)
+                if not panel.has_pending:
+                    panel.refresh()
 
     def _show_in_tree(self, found: DbObject, relation: Relation | None) -> None:
         self.show_explore()

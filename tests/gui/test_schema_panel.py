@@ -209,6 +209,32 @@ def test_that_nothing_moves_where_nothing_has_changed(tree, qtbot):
         tree.refresh()
 
 
+def test_that_a_table_whose_parts_cannot_be_read_closes_again_and_says_why(tree):
+    tree.driver.hand("pool.exhaust")
+    tree.view.expand(tree.choose("customers"))
+    tree.said("PoolError: connection pool exhausted")
+    tree.settle()
+    assert not tree.view.isExpanded(tree.index("customers"))
+    tree.driver.hand("pool.return_all")
+    assert tree.below(tree.open("customers"))[0] == "id"
+
+
+def test_that_a_role_that_owns_something_is_told_to_be_in_the_way(tree, profile):
+    roles = next(tree.model.index(row, 0) for row in range(3) if tree.model.index(row, 0).data() == "Roles")
+    tree.view.expand(roles)
+    own = next(tree.model.index(row, 0, roles) for row in range(tree.model.rowCount(roles))
+               if tree.model.index(row, 0, roles).data() == profile.user)  # fmt: skip
+    tree.view.setCurrentIndex(own)
+    tree.do("schema.drop")
+    dialog = tree.dialog("schema.drop_dialog")
+    listed = dialog.findChild(object, "schema.drop_dialog.dependents").toPlainText()
+    assert f"table {tree.space}.customers" in listed
+    dialog.field.setText(dialog.wanted)
+    dialog.go.click()
+    tree.driver.until(lambda: tree.panel.message.kind() == "error")
+    assert not tree.panel.deeds.is_running
+
+
 # -- following
 
 
@@ -322,6 +348,23 @@ def test_that_a_table_is_renamed_by_its_key_and_stays_chosen_and_open(tree):
     tree.settle()
     assert tree.current() == 'people "of" ours'
     assert tree.view.isExpanded(tree.index('people "of" ours'))
+
+
+def test_that_the_tab_of_a_table_goes_on_under_its_new_name(tree):
+    window = tree.driver.window
+    window.open_table(tree.panel.relation(tree.space, "customers"))
+    tree.settle()
+    table = window.tabs.currentWidget()
+    tree.driver.query(f"ALTER TABLE {tree.space}.customers RENAME TO people")
+    tree.driver.until(lambda: tree.index("people").isValid())
+    tree.settle()
+    assert window.tabs.tabText(window.tabs.indexOf(table)) == "people"
+    assert table.relation.name == "people"
+    assert table.message.text() == ""
+    window.open_table(tree.panel.relation(tree.space, "people"))
+    tree.settle()
+    assert window.tabs.currentWidget() is table
+    assert tree.driver.texts(table.model)[0][:2] == ["1", "c1"]
 
 
 def test_that_a_column_is_renamed_and_commented_on(tree, do):
