@@ -119,6 +119,11 @@ class TableModel(ResultModel):
 
     # -- what is pending
 
+    @property
+    def is_touched(self) -> bool:
+        """Whether the view shows other rows or values than the table has, in this order."""
+        return bool(self.pending) or bool(self._seats)
+
     def state(self, row: int) -> State | None:
         """Return what is pending of the view's *row*."""
         slot = self.slot(row)

@@ -36,7 +36,8 @@ def enable(actions: dict[str, QAction], editing: TableEditing, sending: TableSen
     writable = idle and not editing.why_not()
     for name in IN_MENU:
         actions[f"table.{name}"].setEnabled(writable)
-    for name in ("review", "drop", "send"):
-        actions[f"table.{name}"].setEnabled(idle and bool(pending))
+    actions["table.drop"].setEnabled(idle and bool(pending))
+    for name in ("review", "send"):  # also with nothing pending: what is being typed is taken with them
+        actions[f"table.{name}"].setEnabled(idle and (bool(pending) or writable))
     actions["table.undo"].setEnabled(idle and pending.can_undo)
     actions["table.redo"].setEnabled(idle and pending.can_redo)

@@ -23,6 +23,7 @@ _MOST_CELLS = 100_000  # that are changed in one step
 _Index = QModelIndex | QPersistentModelIndex
 _NOT_HERE = "The row is not here yet: wait until it is read."
 _PASSED = "Its rows were read in one pass, without their places: clear the order to change them."
+_PLACELESS = "It has no key by which a row could be found again in its partitions or children: change it there."
 
 
 class TableEditing(QObject):
@@ -81,7 +82,10 @@ class TableEditing(QObject):
             return "What can be changed in it is not known yet."
         if self._editable.why_not:
             return self._editable.why_not
-        return _PASSED if self._reader.is_pass else ""
+        if not self._reader.is_pass:
+            return ""
+        table = self._reader.table
+        return _PASSED if table is not None and table.filter.sorts else _PLACELESS
 
     def why_not_cell(self, row: int, column: int) -> str:
         """Return why a cell of the view cannot be written in, "" where it can."""
@@ -105,6 +109,10 @@ class TableEditing(QObject):
         if field is None or not field.choices:
             return ()
         return field.choices if field.not_null else (*field.choices, None)
+
+    def take_writing(self) -> None:
+        """Take what is being typed in a cell."""
+        self._grid.take_writing()
 
     def refuse(self, why: str) -> None:
         """Say why something is not done."""

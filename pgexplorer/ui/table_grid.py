@@ -177,6 +177,13 @@ class TableGrid(Grid):
         for editor in self.viewport().findChildren(QWidget, CELL):
             self.closeEditor(editor, EditDelegate.EndEditHint.RevertModelCache)
 
+    def take_writing(self) -> None:
+        """Take what was typed in a cell so far, and close it."""
+        for editor in self.viewport().findChildren(QWidget, CELL):
+            if editor.isVisible():
+                self.commitData(editor)
+                self.closeEditor(editor, EditDelegate.EndEditHint.NoHint)
+
     def _fits(self, index: QModelIndex | QPersistentModelIndex) -> bool:
         value = self.model().data(index, Qt.ItemDataRole.EditRole)
         return self.has_whole(index) and fits_in_line(None if value is None else str(value))
@@ -338,6 +345,11 @@ class TableGrid(Grid):
         model, area = self.model(), self.area()
         if not isinstance(model, TableModel) or not area.count or self._is_here(model, area):
             return super().copy_selection(form)
+        if model.is_touched:
+            self._message.show_message(
+                "info", "Not all of these cells are here, and some are not as in the table.", "", "Send or drop first."
+            )
+            return False
         rows = self._rows_of(area)
         start = self._start(model, rows.start)
         if start is None:

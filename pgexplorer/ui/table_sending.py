@@ -96,6 +96,7 @@ class TableSending(QObject):
 
         Where the answer is Cancel, or the sending fails, *then* is never called.
         """
+        self._editing.take_writing()
         counts = self._editing.counts
         if not counts.total:
             then()
@@ -190,9 +191,11 @@ class TableSending(QObject):
 
     def _sending(self) -> Sending | None:
         """Return the piece of work that sends what is pending now; None where that cannot be, which it says."""
+        self._editing.take_writing()
         in_use, table, editable = self._server.in_use, self._reader.table or self._read, self._editing.editable
         changes = self._model.pending.changes()
         if not changes:
+            self._message.show_message("info", "Nothing is pending: write in a cell first.")
             return None
         if in_use is None:
             self._message.show_message("info", "Not connected", "", "Connect first; the changes stay as they are.")

@@ -487,3 +487,38 @@ def test_that_sending_that_waits_for_a_lock_can_be_stopped(connected, people, do
     assert "Stopped." in people.message.text()
     assert said(people) == "1 changed · not sent yet"
     assert table(do, own_schema)[0] == (1, "name 1", 1)
+
+
+def test_that_what_is_typed_is_taken_when_it_is_sent_or_the_tab_is_closed(connected, people, do, own_schema):
+    connected.frame.activateWindow()
+    connected.until(connected.frame.isActiveWindow)
+    at(people, 0, NAME)
+    QTest.keyClick(people.grid, Key.Key_F2)
+    editor = cell_editor(connected, people)
+    editor.selectAll()
+    QTest.keyClicks(editor, "typed")
+    QTest.keyClick(editor, Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    connected.until(lambda: said(people) == "" and not people.grid.viewport().findChildren(QLineEdit, CELL))
+    connected.settle()
+    assert table(do, own_schema)[0] == (1, "typed", 1)
+    at(people, 1, NAME)
+    QTest.keyClick(people.grid, Key.Key_F2)
+    QTest.keyClicks(cell_editor(connected, people), "closed")
+    connected.window._close_tab(connected.window.tabs.indexOf(people))
+    answer(connected, "cancel")
+    assert cell(people, 1, NAME) == "closed"
+
+
+def test_that_cells_that_are_not_all_here_are_not_copied_beside_what_is_pending(connected, people):
+    at(people, 0, NAME)
+    people.action("table.insert").trigger()
+    people.grid.selectAll()
+    assert people.grid.copy_selection() is False
+    assert "Send or drop first." in people.message.text()
+
+
+def test_that_a_partitioned_table_without_a_key_says_where_its_rows_can_be_changed(connected, open_table):
+    panel = open_table(
+        "CREATE TABLE t (id int) PARTITION BY RANGE (id); CREATE TABLE p PARTITION OF t FOR VALUES FROM (0) TO (10)"
+    )
+    assert "no key by which a row could be found again in its partitions" in said(panel)

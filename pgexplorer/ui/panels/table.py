@@ -128,7 +128,8 @@ class TablePanel(Panel):
 
     @property
     def has_pending(self) -> bool:
-        """Whether there are changes that were not sent."""
+        """Whether there are changes that were not sent, what is typed now included."""
+        self.editing.take_writing()
         return bool(self.editing.counts.total)
 
     @property
@@ -280,6 +281,7 @@ class TablePanel(Panel):
         self.grid.fit_columns()
         bar.setValue(before)
         self._shown = self.filter.now()
+        self._show_pending()  # how it is read is known now
         if self._restoring is not None:
             QTimer.singleShot(0, self, self._show_place)
         self._take_back()
