@@ -32,6 +32,14 @@ class SchemaDelegate(NameDelegate):
         super().__init__(view, ICON_ROLE, MUTED_ROLE)
 
     @override
+    def initStyleOption(self, option: QStyleOptionViewItem, index: _Index) -> None:
+        """Take the state of the line as the view has set it: its fonts and colours are not the model's to say.
+
+        Qt would ask the model for seven of them, for each line that is painted.
+        """
+        option.index = index  # type: ignore[attr-defined]
+
+    @override
     def helpEvent(
         self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: _Index
     ) -> bool:
