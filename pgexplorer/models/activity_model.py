@@ -46,6 +46,12 @@ class Entry:
     below: list["Entry"] = field(default_factory=list["Entry"])
     above: "Entry | None" = None
     row: int = 0
+    level: Level = Level.NONE
+    findings: str = ""  # what stands out, in words
+
+    def __post_init__(self) -> None:
+        if found := self.session.findings:
+            self.level, self.findings = found[0][0], ", ".join(text for _, text in found)
 
     def all(self) -> Iterator["Entry"]:
         """Yield it and every row below it."""
@@ -69,6 +75,8 @@ def arranged(sessions: Sequence[Session], slots: Mapping[int, str], which: Which
             return False
         if which is Which.MINE and session.pid not in slots:
             return False
+        if not wanted:
+            return True
         texts = (
             str(session.pid), session.role, session.database, session.application, session.client, session.state,
             session.waits_for, session.kind, session.statement, slots.get(session.pid, ""),
@@ -95,7 +103,7 @@ def _urgency(entry: Entry) -> tuple[object, ...]:
     doing = 0 if session.is_active and session.is_client else 1 if session.is_idle_in_transaction else 2
     waits = -sum(1 for _ in entry.all()) if entry.below else 0
     since = -(session.transaction_s or session.statement_s or 0.0)
-    return waits, not session.is_client, _LEVELS[session.level], doing, since, session.pid
+    return waits, not session.is_client, _LEVELS[entry.level], doing, since, session.pid
 
 
 def _text(entry: Entry, column: int) -> str:
@@ -109,7 +117,7 @@ def _lasted(seconds: float | None) -> str:
 _OWN = "a process of the server"
 _TEXTS: dict[int, Callable[[Session, Entry], str]] = {
     PID: lambda session, _: str(session.pid),
-    FINDINGS: lambda session, _: ", ".join(text for _, text in session.findings),
+    FINDINGS: lambda _, entry: entry.findings,
     SLOT: lambda _, entry: entry.slot,
     STATE: lambda session, _: session.state or ("not told" if session.is_client else session.kind or _OWN),
     STATEMENT_FOR: lambda session, _: _lasted(session.statement_s),
@@ -125,7 +133,7 @@ _KEYS: dict[int, Callable[[Entry], Any]] = {
     PID: lambda entry: entry.session.pid,
     STATEMENT_FOR: lambda entry: entry.session.statement_s or -1.0,
     TRANSACTION_FOR: lambda entry: entry.session.transaction_s or -1.0,
-    FINDINGS: lambda entry: (-_LEVELS[entry.session.level], _text(entry, FINDINGS)),
+    FINDINGS: lambda entry: (-_LEVELS[entry.level], entry.findings),
 }
 
 
@@ -266,7 +274,7 @@ def _place(entry: Entry) -> tuple[object, ...]:
 def _icon(entry: Entry, column: int) -> tuple[str, str]:
     """Return the icon and the colour of a cell: a word stands beside it always."""
     session = entry.session
-    if column == FINDINGS and (level := session.level):
+    if column == FINDINGS and (level := entry.level):
         return ("error" if level is Level.BAD else "warning"), str(level)
     if column == SLOT and entry.slot:
         return "pool", "accent"
@@ -280,7 +288,7 @@ def _spoken(entry: Entry) -> str:
     parts = [f"session {session.pid}", f"of {session.role}" if session.role else session.kind, session.state]
     if entry.slot:
         parts.append(f"slot {entry.slot} of this program")
-    parts += [text for _, text in session.findings]
+    parts.append(entry.findings)
     if entry.below:
         parts.append(f"blocks {sum(1 for _ in entry.all()) - 1}")
     return ", ".join(part for part in parts if part)

@@ -171,7 +171,7 @@ class SessionsPage(QWidget):
             self._widths_are_set = True
             self.grid.set_widths(_WIDTHS)
         if self.model.show(entries):
-            self.grid.expandAll()
+            self._expand()
             self._make_room()
             found = self.model.find(chosen) if chosen is not None else QModelIndex()
             if found.isValid():
@@ -181,6 +181,12 @@ class SessionsPage(QWidget):
         self._no_match.setText(_nothing(which, self.search.text()))
         self._no_match.setVisible(not entries)
         self._tell(self.model.entry(self.grid.currentIndex()))
+
+    def _expand(self) -> None:
+        """Open what has something below it."""
+        for entry in self.model.entries():
+            if entry.below:
+                self.grid.expand(self.model.index_of(entry))
 
     def _make_room(self) -> None:
         """Let the numbers of the innermost be read whole."""
@@ -207,7 +213,7 @@ class SessionsPage(QWidget):
         parts = [f"{session.pid}", session.role or session.kind, session.state]
         if session.age_s is not None:
             parts.append(f"connected for {duration(session.age_s)}")
-        parts += [text for _, text in session.findings]
+        parts.append(entry.findings)
         self._facts.setText(" · ".join(part for part in parts if part))
         said = session.statement or "-- The server does not tell what it runs."
         if self.text.toPlainText() != said:
@@ -244,7 +250,7 @@ class SessionsPage(QWidget):
             self.model.sort(column, order)
         else:
             self.model.sort(-1)
-        self.grid.expandAll()
+        self._expand()
 
 
 def _depth(entry: Entry) -> int:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import psycopg2
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QLabel
 
@@ -116,6 +117,8 @@ def test_that_who_waits_lies_under_who_holds_and_the_chosen_ones_locks_are_told(
     assert rows[0][3].startswith("no, waits")
     assert ["relation", f"{own_schema}.held", "RowExclusiveLock", "yes"] in rows
     assert "update" in panel.sessions.text.toPlainText()
+    panel.action("activity.copy").trigger()
+    assert QGuiApplication.clipboard().text() == f"update {own_schema}.held set n = 2"
     assert "waited for" in " ".join(label.text() for label in panel.findChildren(QLabel))
     panel.sessions.which.setCurrentText("Blocked")
     assert {row[0][PID] for row in texts(panel.sessions.model)} == {str(held)}

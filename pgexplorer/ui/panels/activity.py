@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -61,6 +61,7 @@ class ActivityPanel(Panel):
                     "activity.terminate", "Terminate the session…", self._terminate, "", "close-all",
                     "End the chosen session; its transaction is rolled back",
                 ),
+                Action("activity.copy", "Copy the statement", self._copy, "Ctrl+C", "copy"),
                 Action("activity.find", "Filter sessions", self._find, "Ctrl+F", "search"),
                 Action(
                     "activity.reset", "Reset the statements…", self._reset, "", "trash",
@@ -68,6 +69,8 @@ class ActivityPanel(Panel):
                 ),
             ]
         )  # fmt: skip
+        self.removeAction(self.action("activity.copy"))  # the key means something else in a field
+        self.action("activity.copy").setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         self.action("activity.find").setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.action("activity.refresh").setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.sessions = SessionsPage()
@@ -75,6 +78,8 @@ class ActivityPanel(Panel):
         self.pgbouncer = PgBouncerPage()
         self.charts: Any = None  # made, and pyqtgraph loaded, when they are first wanted
         self.grid = self.sessions.grid
+        self.grid.addActions([self.action(f"activity.{name}") for name in ("copy", "cancel", "terminate")])
+        self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._look)
         self._lay_out()
@@ -322,12 +327,17 @@ class ActivityPanel(Panel):
             session is not None and is_client and (session.is_active or not session.state)
         )
         self.action("activity.terminate").setEnabled(is_client)
+        self.action("activity.copy").setEnabled(session is not None and bool(session.statement))
         self.action("activity.reset").setEnabled(self._page() == _STATEMENTS and self.statements.model.rowCount() > 0)
         self.action("activity.find").setEnabled(self._page() == _SESSIONS)
 
     def _chosen(self) -> None:
         self._enable()
         self._look_soon()
+
+    def _copy(self) -> None:
+        if session := self.sessions.chosen():
+            QGuiApplication.clipboard().setText(session.statement)
 
     def _find(self) -> None:
         self.sessions.search.setFocus()
