@@ -90,8 +90,8 @@ def test_that_sessions_are_listed_with_the_programs_own_slots_marked(connected, 
         cursor.execute("select 1 as it, 'two\nlines'")
     held = connected.server.in_use.pool.getconn(holder="SQL 7")
     own = held.info.backend_pid
-    connected.until(lambda: row_of(panel, pid) and row_of(panel, own))
-    assert row_of(panel, pid)[STATE] == "idle in transaction"
+    # A look that began before the session was ready has not seen it as it is.
+    connected.until(lambda: (row_of(panel, pid) or [""] * 9)[STATE] == "idle in transaction" and row_of(panel, own))
     assert row_of(panel, pid)[STATEMENT] == "select 1 as it, 'two lines'"
     assert row_of(panel, pid)[SLOT] == ""
     number = next(slot.number for slot in connected.server.in_use.pool.slots() if slot.pid == own)
