@@ -62,6 +62,12 @@ class Counts:
         return ", ".join(f"{count:,} {word}" for word, count in pairs if count)
 
     @property
+    def short(self) -> str:
+        """It by the signs that rows are marked with: "• 3  + 1  × 2"."""
+        pairs = (("•", self.changed), ("+", self.inserted), ("×", self.deleted))
+        return "  ".join(f"{sign} {count:,}" for sign, count in pairs if count)
+
+    @property
     def total(self) -> int:
         """How many rows it is about."""
         return self.changed + self.inserted + self.deleted

@@ -28,6 +28,7 @@ class PendingBar(QWidget):
             ("drop", drop, "small", "Drop changes"),
             ("send", send, "small primary", "Send"),
         )
+        self._whole = self._short = ""  # what is said, and how where there is little room
         self._words: dict[QPushButton, str] = {}
         for name, action, style, words in made:
             each = button(action, f"table.{name}", style=style, text=words)
@@ -49,7 +50,7 @@ class PendingBar(QWidget):
 
     def show_counts(self, counts: Counts) -> None:
         """Say how much is pending, and offer what can be done with it."""
-        self._say(f"{counts.words} · not sent yet", "edit", "warn", offers=True)
+        self._say(f"{counts.words} · not sent yet", "edit", "warn", short=counts.short, offers=True)
 
     def show_sending(self, done: int, of: int) -> None:
         """Say how far the sending is, and offer to stop it."""
@@ -64,7 +65,7 @@ class PendingBar(QWidget):
 
     def text(self) -> str:
         """Return what is said, "" where nothing is."""
-        return self._said.text() if not self.isHidden() else ""
+        return self._whole if not self.isHidden() else ""
 
     @override
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -75,15 +76,22 @@ class PendingBar(QWidget):
         """Leave the buttons that have one their icons alone where with words they would leave the counts no room."""
         metrics = self.fontMetrics()
         words = sum(metrics.horizontalAdvance(text) + theme.scaled(44) for text in self._words.values())
-        is_narrow = self.width() < words + metrics.horizontalAdvance(self._said.text()) + theme.scaled(24)
+        is_narrow = self.width() < words + metrics.horizontalAdvance(self._whole) + theme.scaled(24)
         for each, text in self._words.items():
             if text and each.property("primary") is not True:
                 wordless(each, text, is_narrow=is_narrow)
+        left = self.width() - sum(each.sizeHint().width() + theme.scaled(6) for each in self._words if each.text())
+        is_cut = is_narrow and metrics.horizontalAdvance(self._whole) + theme.scaled(150) > left
+        self._said.setText(plain.one_line(self._short if self._short and is_cut else self._whole, 300))
 
-    def _say(self, words: str, icon: str, role: str, *, offers: bool = False, stops: bool = False) -> None:
+    def _say(
+        self, words: str, icon: str, role: str, *, short: str = "", offers: bool = False, stops: bool = False
+    ) -> None:
+        self._whole, self._short = words, short
+        self._said.set_ink("muted" if role == "muted" else "")
         self._said.setText(plain.one_line(words, 300))
-        self._said.setToolTip(plain.breakable(words))
         self._said.setAccessibleName(words)
+        self._mark.setToolTip(plain.tool_tip(words))
         self._mark.setPixmap(icons.pixmap(icon, theme.scaled(15), role, self.devicePixelRatioF()))
         for each in self._words:
             each.setVisible(offers)
