@@ -10,7 +10,7 @@ from psycopg2 import extensions as ext
 from psycopg2.extensions import connection
 
 from pgexplorer.db.catalog import literal
-from pgexplorer.db.encoding import every_byte, exact, has_none
+from pgexplorer.db.encoding import every_byte, exact_row, has_none
 
 # With no schema in the search path the server qualifies every name that is not its own. Definitions are written as this
 # session's settings have it; these are what every psql takes back. Nobody's exclusive lock is waited for for long.
@@ -49,7 +49,7 @@ class Reader:
             names = [column.name for column in cursor.description or ()]
             found: Sequence[Sequence[Any]] = cursor.fetchall()
         if self._is_bytes:
-            found = [[_exact(value) for value in row] for row in found]
+            found = [exact_row(row) for row in found]
         rows = [Row(**dict(zip(names, row, strict=True))) for row in found]
         if "definition" in names and any(row.definition is None for row in rows):
             raise Gone
@@ -79,12 +79,6 @@ def reading(conn: connection) -> Generator[Reader]:
             if not conn.closed and conn.info.transaction_status != ext.TRANSACTION_STATUS_IDLE:
                 with conn.cursor() as cursor:
                     cursor.execute("ROLLBACK")
-
-
-def _exact(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_exact(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
-    return exact(value) if isinstance(value, str) else value
 
 
 # What all kinds share -----------------------------------------------------------------------------------------------
