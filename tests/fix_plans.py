@@ -2,7 +2,7 @@
 
 import pytest
 
-from pgexplorer.db.explain import Explain, Explained, Options
+from pgexplorer.db.plans.explain import Explain, Explained, Options
 from pgexplorer.db.session import Session
 
 

@@ -1,9 +1,9 @@
 """Tables read as the panel reads them: forwards, backwards, or in one pass."""
 
-from pgexplorer.db.access import Way
-from pgexplorer.db.browse import Opened, Page, Read, To
 from pgexplorer.db.query import Done, Failed, Query, Result
 from pgexplorer.db.schema import read_relations
+from pgexplorer.db.table.access import Way
+from pgexplorer.db.table.browse import Opened, Page, Read, To
 
 
 def relations(client):

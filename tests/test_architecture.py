@@ -66,7 +66,17 @@ def test_that_the_pool_needs_psycopg2_and_nothing_else(module):
 
 @pytest.mark.parametrize(
     "module",
-    ["db.query", "db.probe", "db.browse", "demo.server", "home", "secrets", "assets", "lab.faults", "lab.scenarios"],
+    [
+        "db.query",
+        "db.probe",
+        "db.table.browse",
+        "demo.server",
+        "home",
+        "secrets",
+        "assets",
+        "lab.faults",
+        "lab.scenarios",
+    ],
 )
 def test_that_what_knows_no_screen_loads_no_qt(module):
     assert "PySide6" not in rooms(loaded(f"import pgexplorer.{module}"))

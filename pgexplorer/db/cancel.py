@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg2
 from psycopg2.extensions import connection
 
-from pgexplorer.db.pgbouncer import is_console
+from pgexplorer.db.activity.pgbouncer import is_console
 from pgexplorer.pool.link import cut
 from pgexplorer.pool.protocol import Pool
 

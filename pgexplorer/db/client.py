@@ -8,8 +8,8 @@ import psycopg2
 from psycopg2 import extensions as ext
 from psycopg2.extensions import connection, cursor
 
+from pgexplorer.db.activity.pgbouncer import is_console
 from pgexplorer.db.encoding import usual
-from pgexplorer.db.pgbouncer import is_console
 from pgexplorer.db.values import Column
 from pgexplorer.pool.link import cut, is_alive
 from pgexplorer.pool.protocol import Pool

@@ -8,9 +8,9 @@ import psycopg2
 from psycopg2.extensions import connection
 
 from pgexplorer.db.client import Client
-from pgexplorer.db.ordering import quoted
 from pgexplorer.db.session import Session
 from pgexplorer.db.statements import split
+from pgexplorer.db.table.ordering import quoted
 from pgexplorer.db.tokens import Parameter, parameters
 
 _MAYBE = re.compile(r"\$\d|(?<!:):['\"\w]")  # where this finds nothing there are none

@@ -11,7 +11,7 @@ from psycopg2 import extensions as ext
 from psycopg2 import sql
 from psycopg2.extensions import connection
 
-from pgexplorer.db.pgbouncer import console_version, is_console
+from pgexplorer.db.activity.pgbouncer import console_version, is_console
 from pgexplorer.db.profile import CONNECT_TIMEOUT, Profile
 
 Connection = connection  # for those above db/, who hand it on and never call it

@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractItemModel, QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from typing_extensions import override
 
-from pgexplorer.db.activity import Level, Node, Session, blocked_tree
+from pgexplorer.db.activity.sessions import Level, Node, Session, blocked_tree
 from pgexplorer.units import duration
 
 Index = QModelIndex | QPersistentModelIndex

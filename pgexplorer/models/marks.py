@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from pgexplorer.db.changes import Slot
+from pgexplorer.db.table.changes import Slot
 
 
 @dataclass(frozen=True, slots=True)

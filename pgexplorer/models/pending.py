@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pgexplorer.db.changes import Change, Delete, Insert, Slot, Update
-from pgexplorer.db.pages import Place
 from pgexplorer.db.rows import Clipped
+from pgexplorer.db.table.changes import Change, Delete, Insert, Slot, Update
+from pgexplorer.db.table.pages import Place
 from pgexplorer.db.values import Row
 
 Cells = Mapping[int, str | None]  # columns by their number

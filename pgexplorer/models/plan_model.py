@@ -6,8 +6,8 @@ from typing import Any
 from PySide6.QtCore import QAbstractItemModel, QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from typing_extensions import override
 
-from pgexplorer.db.plan import Node, Plan
-from pgexplorer.db.plan_findings import percent, rows_in_words, wrong_by
+from pgexplorer.db.plans.findings import percent, rows_in_words, wrong_by
+from pgexplorer.db.plans.plan import Node, Plan
 from pgexplorer.db.values import human_bytes, human_count
 from pgexplorer.units import duration
 

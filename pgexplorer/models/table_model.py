@@ -6,10 +6,10 @@ from typing import Any
 from PySide6.QtCore import QModelIndex, QObject, Qt, Signal
 from typing_extensions import override
 
-from pgexplorer.db.changes import DEFAULT, Default, Slot
-from pgexplorer.db.pages import Page, Place, Read
 from pgexplorer.db.rows import Clipped
-from pgexplorer.db.stretch import Missing, Shift, Stretch
+from pgexplorer.db.table.changes import DEFAULT, Default, Slot
+from pgexplorer.db.table.pages import Page, Place, Read
+from pgexplorer.db.table.stretch import Missing, Shift, Stretch
 from pgexplorer.db.values import Row
 from pgexplorer.models.marks import RowMark, Troubles
 from pgexplorer.models.pending import Added, Edited, Pending, State

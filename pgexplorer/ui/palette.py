@@ -22,7 +22,7 @@ from pgexplorer.models.schema_model import SchemaModel
 from pgexplorer.models.schema_nodes import icon_of
 from pgexplorer.settings import Settings
 from pgexplorer.ui.actions import Reachable
-from pgexplorer.ui.schema_search import Names, SearchIndex
+from pgexplorer.ui.schema.search import Names, SearchIndex
 from pgexplorer.ui.widgets.fuzzy import Index
 from pgexplorer.ui.widgets.palette import Group, Item, Palette
 

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pgexplorer.db.ddl import read_ddl
+from pgexplorer.db.ddl.text import read_ddl
 from pgexplorer.db.objects import DbObject
 from pgexplorer.db.profile import Profile
 from pgexplorer.db.schema import Kind, Relation
@@ -34,7 +34,6 @@ from pgexplorer.sql_file import SqlFile
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.actions import Action, Listed, Reachable, button, listed
 from pgexplorer.ui.ask import ask
-from pgexplorer.ui.completer import Completer
 from pgexplorer.ui.dock import Dock
 from pgexplorer.ui.environment_band import ROLES, EnvironmentBand
 from pgexplorer.ui.keys_sheet import KeysSheet
@@ -49,6 +48,7 @@ from pgexplorer.ui.panels.schema import SchemaPanel
 from pgexplorer.ui.panels.table import TablePanel
 from pgexplorer.ui.panels.tour import TourPanel
 from pgexplorer.ui.sample_bar import SampleBar
+from pgexplorer.ui.sql.completer import Completer
 from pgexplorer.ui.tab_keeper import TabKeeper
 from pgexplorer.ui.tab_strip import TabStrip
 from pgexplorer.ui.views import history_view, pool_views

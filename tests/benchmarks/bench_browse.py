@@ -11,10 +11,10 @@ from collections.abc import Callable
 import bench
 import psycopg2
 
-from pgexplorer.db.browse import Page, Read, Table, To
 from pgexplorer.db.client import Client
-from pgexplorer.db.ordering import Sort
 from pgexplorer.db.schema import Relation, read_relations
+from pgexplorer.db.table.browse import Page, Read, Table, To
+from pgexplorer.db.table.ordering import Sort
 from pgexplorer.demo.server import start
 from pgexplorer.pool.stock import open_stock
 

@@ -49,7 +49,7 @@ def fill(conn) -> None:
 
 def reading(conn) -> "object":
     from pgexplorer.db.catalog import read_catalog
-    from pgexplorer.db.completion import warm
+    from pgexplorer.db.completion.offers import warm
 
     reads, warms = [], []
     catalog = None
@@ -67,7 +67,7 @@ def reading(conn) -> "object":
 def gaps(conn) -> None:
     """Measure how long this thread is kept from running while another one reads and answers, as in the program."""
     from pgexplorer.db.catalog import read_catalog
-    from pgexplorer.db.completion import complete, warm
+    from pgexplorer.db.completion.offers import complete, warm
 
     sys.setswitchinterval(0.001)  # as the program does
 
@@ -102,7 +102,7 @@ def gaps(conn) -> None:
 
 
 def ours(catalog) -> dict[str, list[float]]:
-    from pgexplorer.db.completion import complete
+    from pgexplorer.db.completion.offers import complete
 
     found = {}
     for name, text in PLACES.items():

@@ -9,11 +9,11 @@ from beating import LONGEST, P99, Beating
 from psycopg2.extras import execute_values
 from PySide6.QtGui import QGuiApplication
 
-from pgexplorer.db.browse import Page, Read, Table, To
-from pgexplorer.db.changes import Change, Insert, Update
 from pgexplorer.db.client import Client
 from pgexplorer.db.schema import Relation, read_relations
-from pgexplorer.db.sending import Done, Sending
+from pgexplorer.db.table.browse import Page, Read, Table, To
+from pgexplorer.db.table.changes import Change, Insert, Update
+from pgexplorer.db.table.sending import Done, Sending
 from pgexplorer.demo.server import start
 from pgexplorer.pool.stock import open_stock
 

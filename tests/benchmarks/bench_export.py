@@ -34,9 +34,9 @@ CREATE TABLE people AS SELECT g::bigint AS id, 'First' || g % 1000 AS first_name
 def one(order: dict[str, str]) -> None:
     """Export once, in this process, and print what it took."""
     from pgexplorer.db.client import Client
-    from pgexplorer.db.formats import Format
     from pgexplorer.db.schema import read_relations
-    from pgexplorer.db.transfer import Export, Finished, TableSource
+    from pgexplorer.db.transfer.export import Export, Finished, TableSource
+    from pgexplorer.db.transfer.formats import Format
     from pgexplorer.pool.stock import open_stock
 
     pool = open_stock("ThreadedConnectionPool", 1, 1, **json.loads(order["parameters"]))

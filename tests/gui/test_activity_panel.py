@@ -13,7 +13,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QLabel
 
-from pgexplorer.db import activity
+from pgexplorer.db.activity import sessions as activity
 from pgexplorer.db.profile import Environment
 from pgexplorer.models.activity_model import FINDINGS, PID, SLOT, STATE, STATEMENT
 

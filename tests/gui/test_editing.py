@@ -452,7 +452,7 @@ def test_that_an_empty_table_gets_its_first_row(connected, open_table, do, own_s
 def test_that_a_link_that_breaks_in_commit_is_an_unknown_outcome_that_the_server_can_be_asked_about(
     connected, people, do, own_schema, monkeypatch
 ):
-    from pgexplorer.db import sending
+    from pgexplorer.db.table import sending
     from pgexplorer.pool.link import cut
 
     ask = sending.Session.ask

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QToo
 from pgexplorer.db.profile import Environment
 from pgexplorer.lab.scenarios import SCENARIOS, run
 from pgexplorer.server import PoolBench
+from pgexplorer.ui.faults.scenario_part import ICON
 from pgexplorer.ui.panels import faults as module
 from pgexplorer.ui.panels.faults import FaultsPanel
-from pgexplorer.ui.scenario_part import ICON
 
 WAIT = 20_000  # milliseconds: a bound for a slow machine
 

@@ -3,7 +3,7 @@
 import pytest
 from PySide6.QtWidgets import QPushButton
 
-from pgexplorer.ui import kept_session
+from pgexplorer.ui.sql import kept_session
 
 TEXT = "select '😀' as é;\n\n-- a note\nselect 2;\n" + "\n".join(f"select {n};" for n in range(200))
 

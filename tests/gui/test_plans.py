@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from pgexplorer.models import plan_model
-from pgexplorer.ui.plan_view import PlanView
+from pgexplorer.ui.sql.plan_view import PlanView
 
 CTRL, SHIFT, PLAIN = (
     Qt.KeyboardModifier.ControlModifier,

@@ -128,7 +128,7 @@ def test_that_running_twice_at_once_asks_once(production):
 
 def test_that_measuring_a_change_asks_once_and_undoes_it(production, own_schema, do, monkeypatch):
     do(f"CREATE TABLE {own_schema}.t AS SELECT 1 AS a")
-    monkeypatch.setattr("pgexplorer.ui.explain.ask", lambda *_: pytest.fail("asked twice"))
+    monkeypatch.setattr("pgexplorer.ui.sql.explain.ask", lambda *_: pytest.fail("asked twice"))
     panel = production.window.new_query()
     panel.editor.setPlainText(f"delete from {own_schema}.t where a = 1")
     panel.explain_analyze()

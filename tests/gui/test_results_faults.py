@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pgexplorer.ui.export_dialog import ExportDialog
+from pgexplorer.ui.transfer.export_dialog import ExportDialog
 
 
 @pytest.fixture

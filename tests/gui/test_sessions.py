@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QPushButton
 
-from pgexplorer.ui import kept_session, session_bar
+from pgexplorer.ui.sql import kept_session, session_bar
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLineEdit, QPushButton
 
-from pgexplorer.db.ordering import Condition, Operator
+from pgexplorer.db.table.ordering import Condition, Operator
 from pgexplorer.ui.widgets.cell_viewer import CellViewer
 
 COUNT = 30_000

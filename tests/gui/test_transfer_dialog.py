@@ -5,9 +5,9 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton
 
 from pgexplorer.db.rows import Picked
 from pgexplorer.db.values import Column
-from pgexplorer.ui import transfer_dialog
-from pgexplorer.ui.export_dialog import ExportDialog, export_query, export_rows
-from pgexplorer.ui.import_dialog import ImportDialog
+from pgexplorer.ui.transfer import dialog as transfer_dialog
+from pgexplorer.ui.transfer.export_dialog import ExportDialog, export_query, export_rows
+from pgexplorer.ui.transfer.import_dialog import ImportDialog
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pgexplorer.db.objects import DbObject, ObjectKind
 from pgexplorer.db.schema import Kind, Relation
 from pgexplorer.db.tree import Leaf, Names, PartNames, Schema
 from pgexplorer.models.schema_model import MUTED_ROLE, OBJECT_ROLE, RELATION_ROLE
-from pgexplorer.ui.schema_search import FoundModel, Hit, SchemaSearch, SearchIndex
+from pgexplorer.ui.schema.search import FoundModel, Hit, SchemaSearch, SearchIndex
 
 K = ObjectKind
 

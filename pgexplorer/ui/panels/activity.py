@@ -9,18 +9,18 @@ from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from pgexplorer.db.activity import End, Outcome, Seen, Session, end_session, look
-from pgexplorer.db.activity_statements import Statements, read_statements, reset_statements
+from pgexplorer.db.activity.pgbouncer import Shown, show
+from pgexplorer.db.activity.sessions import End, Outcome, Seen, Session, end_session, look
+from pgexplorer.db.activity.statements import Statements, read_statements, reset_statements
 from pgexplorer.db.errors import describe
-from pgexplorer.db.pgbouncer import Shown, show
 from pgexplorer.db.profile import Environment
 from pgexplorer.db.truth import Trouble, trouble_of
 from pgexplorer.jobs import Job, Jobs
 from pgexplorer.server import Server
 from pgexplorer.ui.actions import Action, button
-from pgexplorer.ui.activity_pgbouncer import PgBouncerPage
-from pgexplorer.ui.activity_sessions import SessionsPage
-from pgexplorer.ui.activity_statements import StatementsPage
+from pgexplorer.ui.activity.pgbouncer import PgBouncerPage
+from pgexplorer.ui.activity.sessions import SessionsPage
+from pgexplorer.ui.activity.statements import StatementsPage
 from pgexplorer.ui.ask import ask
 from pgexplorer.ui.confirm_dialog import confirm_on_production
 from pgexplorer.ui.panel import Panel
@@ -163,7 +163,7 @@ class ActivityPanel(Panel):
     def _turn(self) -> None:
         page = self._page()
         if page == _CHARTS and self.charts is None:
-            from pgexplorer.ui.activity_charts import ChartsPage
+            from pgexplorer.ui.activity.charts import ChartsPage
 
             self.charts = ChartsPage()
             layout = self._charts_seat.layout()

@@ -21,11 +21,11 @@ from pgexplorer.pool.errors import holders
 from pgexplorer.server import InUse, Server
 from pgexplorer.ui import theme
 from pgexplorer.ui.actions import Action
-from pgexplorer.ui.faults_form import FaultsForm
+from pgexplorer.ui.faults.form import FaultsForm
+from pgexplorer.ui.faults.part_fields import named
+from pgexplorer.ui.faults.scenario_part import ScenarioPart
+from pgexplorer.ui.faults.server_bench import ServerBench
 from pgexplorer.ui.panel import Panel, show_failure
-from pgexplorer.ui.part_fields import named
-from pgexplorer.ui.scenario_part import ScenarioPart
-from pgexplorer.ui.server_bench import ServerBench
 from pgexplorer.ui.widgets.empty_state import EmptyState
 
 _PULSE = 100  # milliseconds between two looks at the askers' counts

@@ -40,7 +40,7 @@ from pgexplorer.ui import icons, theme
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.ask import ask
 from pgexplorer.ui.panel import Panel
-from pgexplorer.ui.sql_commands import POSTGRESQL
+from pgexplorer.ui.sql.commands import POSTGRESQL
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.code_view import CodeView
 from pgexplorer.ui.widgets.elided_label import ElidedLabel

@@ -19,9 +19,9 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from pgexplorer.db.errors import RefusedSql
-from pgexplorer.db.explain import STAYS, Explain, Options
 from pgexplorer.db.formatting import Formatted, formatted
 from pgexplorer.db.parameters import Filled, Wanted, fill, wanted, with_types
+from pgexplorer.db.plans.explain import STAYS, Explain, Options
 from pgexplorer.db.profile import Environment
 from pgexplorer.db.query import ROW_LIMIT, Query
 from pgexplorer.db.risk import Risk, risks
@@ -33,17 +33,17 @@ from pgexplorer.server import Server
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.confirm_dialog import confirm_on_production
-from pgexplorer.ui.explain import Explainer, agreed
-from pgexplorer.ui.export_dialog import export_query
-from pgexplorer.ui.kept_session import KeptSession
 from pgexplorer.ui.panel import Panel, show_failure
-from pgexplorer.ui.parameter_dialog import ParameterDialog
-from pgexplorer.ui.result_tabs import ResultTabs
-from pgexplorer.ui.run_log import RunLog
-from pgexplorer.ui.run_report import RunReport
-from pgexplorer.ui.session_bar import SessionBar
-from pgexplorer.ui.sql_commands import POSTGRESQL, add_commands
-from pgexplorer.ui.sql_document import SqlDocument
+from pgexplorer.ui.sql.commands import POSTGRESQL, add_commands
+from pgexplorer.ui.sql.document import SqlDocument
+from pgexplorer.ui.sql.explain import Explainer, agreed
+from pgexplorer.ui.sql.kept_session import KeptSession
+from pgexplorer.ui.sql.parameter_dialog import ParameterDialog
+from pgexplorer.ui.sql.result_tabs import ResultTabs
+from pgexplorer.ui.sql.run_log import RunLog
+from pgexplorer.ui.sql.run_report import RunReport
+from pgexplorer.ui.sql.session_bar import SessionBar
+from pgexplorer.ui.transfer.export_dialog import export_query
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.flow_layout import FlowLayout

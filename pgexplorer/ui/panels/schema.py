@@ -28,10 +28,10 @@ from pgexplorer.server import Server
 from pgexplorer.ui import icons
 from pgexplorer.ui.actions import Action
 from pgexplorer.ui.panel import Panel, show_failure
-from pgexplorer.ui.schema_actions import SchemaActions
-from pgexplorer.ui.schema_reader import SchemaReader
-from pgexplorer.ui.schema_search import SchemaSearch, SearchIndex
-from pgexplorer.ui.schema_tree import SchemaDelegate, SchemaTree
+from pgexplorer.ui.schema.actions import SchemaActions
+from pgexplorer.ui.schema.reader import SchemaReader
+from pgexplorer.ui.schema.search import SchemaSearch, SearchIndex
+from pgexplorer.ui.schema.tree import SchemaDelegate, SchemaTree
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.empty_state import EmptyState
 

@@ -11,12 +11,12 @@ from PySide6.QtWidgets import (
 )
 from typing_extensions import override
 
-from pgexplorer.db.browse import Counting, Page, Read, Table, To
-from pgexplorer.db.ordering import Condition, Operator
 from pgexplorer.db.query import Done, Failed, Query
-from pgexplorer.db.references import References
 from pgexplorer.db.schema import Kind, Relation
-from pgexplorer.db.stretch import Stretch
+from pgexplorer.db.table.browse import Counting, Page, Read, Table, To
+from pgexplorer.db.table.ordering import Condition, Operator
+from pgexplorer.db.table.references import References
+from pgexplorer.db.table.stretch import Stretch
 from pgexplorer.db.values import human_count
 from pgexplorer.jobs import Jobs
 from pgexplorer.models.pending import Counts
@@ -24,22 +24,22 @@ from pgexplorer.models.result_model import ResultModel
 from pgexplorer.server import Server
 from pgexplorer.ui.actions import Action
 from pgexplorer.ui.confirm_dialog import confirm_on_production
-from pgexplorer.ui.export_dialog import export_table
-from pgexplorer.ui.import_dialog import import_table
 from pgexplorer.ui.panel import Panel, show_failure
-from pgexplorer.ui.table_actions import IN_MENU, ON_BAR, editing_actions, enable
-from pgexplorer.ui.table_bar import PendingBar
-from pgexplorer.ui.table_count import TableCount
-from pgexplorer.ui.table_editing import TableEditing
-from pgexplorer.ui.table_filter import Shown, TableFilter
-from pgexplorer.ui.table_grid import TableGrid
-from pgexplorer.ui.table_head import TableHead
-from pgexplorer.ui.table_links import TableLinks
-from pgexplorer.ui.table_reader import TableReader
-from pgexplorer.ui.table_sending import TableSending
-from pgexplorer.ui.table_trail import TableTrail
-from pgexplorer.ui.table_words import where_words, why_pass
-from pgexplorer.ui.trail import Visit
+from pgexplorer.ui.table.actions import IN_MENU, ON_BAR, editing_actions, enable
+from pgexplorer.ui.table.count import TableCount
+from pgexplorer.ui.table.editing import TableEditing
+from pgexplorer.ui.table.filter import Shown, TableFilter
+from pgexplorer.ui.table.grid import TableGrid
+from pgexplorer.ui.table.head import TableHead
+from pgexplorer.ui.table.links import TableLinks
+from pgexplorer.ui.table.pending_bar import PendingBar
+from pgexplorer.ui.table.reader import TableReader
+from pgexplorer.ui.table.sending import TableSending
+from pgexplorer.ui.table.trail import Visit
+from pgexplorer.ui.table.trail_bar import TableTrail
+from pgexplorer.ui.table.words import where_words, why_pass
+from pgexplorer.ui.transfer.export_dialog import export_table
+from pgexplorer.ui.transfer.import_dialog import import_table
 from pgexplorer.ui.widgets.empty_state import EmptyState
 
 PASS_LIMIT = 1_000_000  # rows of what can only be read from its beginning, unless more are asked for

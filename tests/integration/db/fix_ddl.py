@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
-from pgexplorer.db.ddl import read_ddl
+from pgexplorer.db.ddl.text import read_ddl
 from pgexplorer.db.objects import DbObject, ObjectKind
 
 OBJECTS = Path(__file__).with_name("ddl_objects.sql")

@@ -1,9 +1,9 @@
 """Changes of a table's rows as the panel makes them, and what came of them."""
 
 from fix_tables import page, relation
-from pgexplorer.db.browse import Table, To
-from pgexplorer.db.changes import Delete, Insert, Update
-from pgexplorer.db.sending import Sending
+from pgexplorer.db.table.browse import Table, To
+from pgexplorer.db.table.changes import Delete, Insert, Update
+from pgexplorer.db.table.sending import Sending
 
 
 class Editor:

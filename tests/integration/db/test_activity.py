@@ -8,8 +8,8 @@ import psycopg2
 import pytest
 
 from fix_facts import until
-from pgexplorer.db.activity import End, Level, blocked_tree, end_session, look
-from pgexplorer.db.activity_statements import Order, read_statements, reset_statements
+from pgexplorer.db.activity.sessions import End, Level, blocked_tree, end_session, look
+from pgexplorer.db.activity.statements import Order, read_statements, reset_statements
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import psycopg2
 import pytest
 
 from fix_tables import forwards, page, relation, rows
-from pgexplorer.db.access import Way
-from pgexplorer.db.browse import PAGE, NoPages, Read, Table, To
 from pgexplorer.db.errors import RefusedSql
-from pgexplorer.db.ordering import Sort
+from pgexplorer.db.table.access import Way
+from pgexplorer.db.table.browse import PAGE, NoPages, Read, Table, To
+from pgexplorer.db.table.ordering import Sort
 
 
 def test_that_pages_over_a_composite_key_bring_every_row_once(client, own_schema, do):

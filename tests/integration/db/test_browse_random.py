@@ -5,9 +5,9 @@ import random
 import pytest
 
 from fix_tables import page, relation, rows
-from pgexplorer.db.access import Way
-from pgexplorer.db.browse import Counting, Page, Read, Table, To
-from pgexplorer.db.ordering import Condition, Operator, Sort
+from pgexplorer.db.table.access import Way
+from pgexplorer.db.table.browse import Counting, Page, Read, Table, To
+from pgexplorer.db.table.ordering import Condition, Operator, Sort
 
 ROWS = 1_700
 SETTINGS = {

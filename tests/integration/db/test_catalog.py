@@ -8,7 +8,7 @@ import pytest
 from psycopg2 import extensions as ext
 
 from pgexplorer.db.catalog import literal, quoted, read_catalog
-from pgexplorer.db.completion import complete
+from pgexplorer.db.completion.offers import complete
 
 HOSTILE = 'a "quoted".name; -- 😀\n\t\x01'
 

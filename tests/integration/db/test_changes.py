@@ -12,13 +12,13 @@ from psycopg2 import sql
 from fix_facts import in_threads, until
 from fix_tables import relation
 from hostile import cut_to_fit, names
-from pgexplorer.db import sending as room
-from pgexplorer.db.browse import Read, Table, To
-from pgexplorer.db.changes import DEFAULT
 from pgexplorer.db.client import Client
 from pgexplorer.db.errors import RefusedSql
-from pgexplorer.db.ordering import Sort
-from pgexplorer.db.sending import Conflicts, Done, Refused, Why, ask_outcome
+from pgexplorer.db.table import sending as room
+from pgexplorer.db.table.browse import Read, Table, To
+from pgexplorer.db.table.changes import DEFAULT
+from pgexplorer.db.table.ordering import Sort
+from pgexplorer.db.table.sending import Conflicts, Done, Refused, Why, ask_outcome
 
 TABLE = """CREATE TABLE t (id int PRIMARY KEY, name varchar(5), age int CHECK (age > 0));
            INSERT INTO t SELECT n, 'n' || n, n FROM generate_series(1, 9) n"""

@@ -9,7 +9,7 @@ from psycopg2 import extensions as ext
 
 from hostile import cut_to_fit, names
 from pgexplorer.db.catalog import literal, quoted
-from pgexplorer.db.ddl import ObjectGone, read_ddl
+from pgexplorer.db.ddl.text import ObjectGone, read_ddl
 from pgexplorer.db.objects import DbObject, ObjectKind
 from pgexplorer.db.statements import split
 

@@ -7,9 +7,9 @@ import pytest
 
 from fix_facts import until
 from pgexplorer.db.errors import RefusedSql
-from pgexplorer.db.explain import Explain, Explained, Options, WouldWrite
-from pgexplorer.db.plan_findings import Weight, findings, wrong_by
-from pgexplorer.db.plan_text import text_of
+from pgexplorer.db.plans.explain import Explain, Explained, Options, WouldWrite
+from pgexplorer.db.plans.findings import Weight, findings, wrong_by
+from pgexplorer.db.plans.text import text_of
 from pgexplorer.db.query import Failed, Kept, Notices, Query, Result, Started
 
 STATEMENTS = [

@@ -5,8 +5,8 @@ from psycopg2 import sql
 
 from fix_tables import relation
 from hostile import cut_to_fit, names
-from pgexplorer.db.browse import Table
-from pgexplorer.db.ordering import Condition, Operator
+from pgexplorer.db.table.browse import Table
+from pgexplorer.db.table.ordering import Condition, Operator
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 from psycopg2 import sql
 
 from fix_tables import forwards, relation, relations, rows
-from pgexplorer.db.browse import PAGE, Table
 from pgexplorer.db.schema import Kind, TableColumn, read_columns
+from pgexplorer.db.table.browse import PAGE, Table
 
 NAMES = [
     'we""ird.<b>x</b> 😀',

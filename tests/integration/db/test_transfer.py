@@ -17,16 +17,13 @@ import pytest
 from psycopg2 import sql
 
 from fix_facts import until
-from pgexplorer.db import load as load_module
-from pgexplorer.db import transfer
 from pgexplorer.db.client import Client
 from pgexplorer.db.errors import RefusedSql
-from pgexplorer.db.formats import Format, Options
-from pgexplorer.db.layout import Layout, guess, match, preview
-from pgexplorer.db.load import Import
-from pgexplorer.db.ordering import Condition, Filter, Operator, Sort
 from pgexplorer.db.schema import Kind, Relation
-from pgexplorer.db.transfer import (
+from pgexplorer.db.table.ordering import Condition, Filter, Operator, Sort
+from pgexplorer.db.transfer import export as transfer
+from pgexplorer.db.transfer import load as load_module
+from pgexplorer.db.transfer.export import (
     Export,
     Finished,
     Progress,
@@ -37,6 +34,9 @@ from pgexplorer.db.transfer import (
     TargetExists,
     TransferFailed,
 )
+from pgexplorer.db.transfer.formats import Format, Options
+from pgexplorer.db.transfer.layout import Layout, guess, match, preview
+from pgexplorer.db.transfer.load import Import
 from pgexplorer.db.values import Column
 
 NASTY = [

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from pgexplorer.db.activity import PREPARED, Level, Session, blocked_tree
-from pgexplorer.db.activity_figures import Figures, Sample, Samples
+from pgexplorer.db.activity.figures import Figures, Sample, Samples
+from pgexplorer.db.activity.sessions import PREPARED, Level, Session, blocked_tree
 
 PLAIN = Session(
     1,

@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from pgexplorer.db.changes import DEFAULT, Delete, Insert, Update, check_value, ordered
-from pgexplorer.db.editable import Constraint, Editable, Field
-from pgexplorer.db.pages import Place, Version
+from pgexplorer.db.table.changes import DEFAULT, Delete, Insert, Update, check_value, ordered
+from pgexplorer.db.table.editable import Constraint, Editable, Field
+from pgexplorer.db.table.pages import Place, Version
 
 NAMES = ["id", "slug", "parent"]
 UNIQUE = (Constraint("k", ("id",), True), Constraint("s", ("slug",), True))

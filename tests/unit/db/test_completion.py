@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fix_catalog import catalog
-from pgexplorer.db.completion import MOST, Item, Kind, Offer, complete
-from pgexplorer.db.completion_items import Offering, Stock
+from pgexplorer.db.completion.items import Offering, Stock
+from pgexplorer.db.completion.offers import MOST, Item, Kind, Offer, complete
 from pgexplorer.db.tokens import COMMENT, NUMBER, STRING, lex
 
 CATALOG = catalog()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pgexplorer.db.effects import Effect, inner_statement, writes
+from pgexplorer.db.plans.effects import Effect, inner_statement, writes
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgexplorer.db import formats
-from pgexplorer.db.convert import main, specification
-from pgexplorer.db.formats import Field, Format, Options
-from pgexplorer.db.typed_files import exact_moment, exact_number
+from pgexplorer.db.transfer import formats
+from pgexplorer.db.transfer.convert import main, specification
+from pgexplorer.db.transfer.formats import Field, Format, Options
+from pgexplorer.db.transfer.typed_files import exact_moment, exact_number
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 ROWS = st.lists(st.tuples(st.one_of(st.none(), TEXT), st.one_of(st.none(), TEXT)), max_size=8)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgexplorer.db import formats
-from pgexplorer.db.formats import Field, Format, Options
-from pgexplorer.db.layout import Layout, Records, guess, match, preview, texts_of
+from pgexplorer.db.transfer import formats
+from pgexplorer.db.transfer.formats import Field, Format, Options
+from pgexplorer.db.transfer.layout import Layout, Records, guess, match, preview, texts_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 ROWS = st.lists(st.tuples(*[st.one_of(st.none(), TEXT)] * 2), min_size=1, max_size=6)

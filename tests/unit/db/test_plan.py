@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from pgexplorer.db.plan_findings import findings, percent, rows_in_words
-from pgexplorer.db.plan_reading import UnreadablePlan, parse
-from pgexplorer.db.plan_text import text_of
+from pgexplorer.db.plans.findings import findings, percent, rows_in_words
+from pgexplorer.db.plans.reading import UnreadablePlan, parse
+from pgexplorer.db.plans.text import text_of
 
 
 def node(kind, ms=1.0, loops=1, *children, role="Outer", **more):

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from pgexplorer.db.pages import Page, Read, To
 from pgexplorer.db.rows import State
-from pgexplorer.db.stretch import MOST_ROWS, Missing, Stretch
+from pgexplorer.db.table.pages import Page, Read, To
+from pgexplorer.db.table.stretch import MOST_ROWS, Missing, Stretch
 from pgexplorer.db.values import Column
 
 SIZE = 10

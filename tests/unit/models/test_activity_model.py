@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 
-from pgexplorer.db.activity import Session
+from pgexplorer.db.activity.sessions import Session
 from pgexplorer.models.activity_model import (
     FINDINGS,
     ICON_ROLE,

@@ -6,10 +6,10 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QAbstractItemModelTester
 
-from pgexplorer.db.changes import DEFAULT, Delete, Insert, Update
-from pgexplorer.db.pages import Page, Place, Read, To, Version
 from pgexplorer.db.rows import Clipped
-from pgexplorer.db.stretch import Stretch
+from pgexplorer.db.table.changes import DEFAULT, Delete, Insert, Update
+from pgexplorer.db.table.pages import Page, Place, Read, To, Version
+from pgexplorer.db.table.stretch import Stretch
 from pgexplorer.db.values import Column
 from pgexplorer.models.pending import Added, Edited, Pending
 from pgexplorer.models.seats import Seats

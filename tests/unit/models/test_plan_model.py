@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 
-from pgexplorer.db.plan_reading import parse
+from pgexplorer.db.plans.reading import parse
 from pgexplorer.models import plan_model
 from pgexplorer.models.plan_model import PlanModel, PlanTableModel
 

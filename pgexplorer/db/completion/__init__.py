@@ -1,0 +1,1 @@
+"""What could come next at a place in unfinished SQL."""

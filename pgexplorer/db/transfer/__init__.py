@@ -1,0 +1,1 @@
+"""Rows to a file, whole or not at all; a file to rows, whole or not at all."""

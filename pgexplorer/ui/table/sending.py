@@ -1,0 +1,448 @@
+"""Sending what is pending in a table: the review, the question on production, and what came of it, row by row."""
+
+from collections.abc import Callable, Collection, Sequence
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from pgexplorer.db.errors import RefusedSql
+from pgexplorer.db.rows import Clipped
+from pgexplorer.db.table.browse import Table
+from pgexplorer.db.table.changes import Change, Delete, Insert, Slot
+from pgexplorer.db.table.sending import (
+    Conflict,
+    Conflicts,
+    Done,
+    News,
+    Progress,
+    Refused,
+    Sending,
+    Unknown,
+    Why,
+    ask_outcome,
+)
+from pgexplorer.db.values import Row
+from pgexplorer.jobs import Job, Jobs
+from pgexplorer.models.pending import Added, Counts, Edited, State
+from pgexplorer.models.table_model import TableModel
+from pgexplorer.server import Server
+from pgexplorer.ui.confirm_dialog import confirm_on_production
+from pgexplorer.ui.panel import show_failure
+from pgexplorer.ui.table.editing import TableEditing
+from pgexplorer.ui.table.reader import TableReader
+from pgexplorer.ui.table.review_dialog import ReviewDialog
+from pgexplorer.ui.widgets import plain
+from pgexplorer.ui.widgets.message_bar import MessageBar
+
+_MOST_TOLD = 20  # rows of a conflict that are written out
+_LETTERS = 60  # of a value there
+_MOST_ASKED = 250  # rows that are written out before they are sent to production
+_NOTHING = "Nothing was changed; everything is still pending."
+_Then = Callable[[], object]
+
+
+class TableSending(QObject):
+    """The transaction of one table that is under way, if any. Nothing is ever sent again by itself."""
+
+    progressed = Signal(int, int)
+    sent = Signal(object)  # Counts: all is committed, and the rows show what the server made of it
+    stale = Signal()  # the rows on screen are not what is in the table: read them again
+
+    def __init__(
+        self, parent: QWidget, server: Server, jobs: Jobs, reader: TableReader, editing: TableEditing, bar: MessageBar
+    ) -> None:
+        super().__init__(parent)
+        self._parent = parent
+        self._server = server
+        self._jobs = jobs
+        self._reader = reader
+        self._editing = editing
+        self._message = bar
+        self._running: tuple[Sending, Job] | None = None
+        self._is_stopping = False
+        self._address = ""  # of the server that the rows were read from
+        self._read: Table | None = None  # which the rows are of, also after the server was left
+        self._then: _Then | None = None  # what was wished for once all is sent
+
+    @property
+    def is_running(self) -> bool:
+        """Whether changes are being sent."""
+        return self._running is not None
+
+    def read_from(self, address: str) -> None:
+        """Take notice of which server the rows on screen are from."""
+        self._address, self._read = address, self._reader.table
+
+    # -- what is asked before
+
+    def review(self) -> None:
+        """Show the SQL of what is pending."""
+        if (sending := self._sending()) is None:
+            return
+        words = self._editing.counts.words
+
+        def done(script: str) -> None:
+            dialog = ReviewDialog(self._parent, words, script)
+            dialog.send_wanted.connect(self.send)
+            dialog.open()
+
+        def failed(error: Exception) -> None:
+            show_failure(self._message, error, self._server, self.review)
+
+        self._jobs.call(sending.script, name="write the SQL of changes", done=done, failed=failed)
+
+    def settle(self, then: _Then, what: str) -> None:
+        """Call *then* when nothing is pending any more: at once, or as the person answers. *what* is what was wished.
+
+        Where the answer is Cancel, or the sending fails, *then* is never called.
+        """
+        self._editing.take_writing()
+        counts = self._editing.counts
+        if not counts.total:
+            then()
+            return
+        if self.is_running:
+            self._message.show_message("info", "The changes are being sent.", "", f"{what}: wait, or stop them first.")
+            return
+        box = QMessageBox(self._parent)
+        box.setObjectName("settle")
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("Changes were not sent")
+        box.setText(f"{counts.words}: not sent yet.")
+        box.setInformativeText(f"{what}: send the changes first, or drop them?")
+        send = box.addButton("Send", QMessageBox.ButtonRole.AcceptRole)
+        drop = box.addButton("Drop changes", QMessageBox.ButtonRole.DestructiveRole)
+        cancel = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+        for name, each in (("send", send), ("drop", drop), ("cancel", cancel)):
+            each.setObjectName(f"settle.{name}")
+        box.setDefaultButton(cancel)
+        box.setEscapeButton(cancel)
+
+        def answered() -> None:
+            chosen = box.clickedButton()
+            box.deleteLater()
+            if chosen is send:
+                self.send(then)
+            elif chosen is drop:
+                self._editing.drop()
+                then()
+
+        box.finished.connect(answered)
+        box.open()
+
+    # -- sending
+
+    def send(self, then: _Then | None = None) -> None:
+        """Send what is pending as one transaction, on production after a question; then call *then*."""
+        if self._running is not None or self._sending() is None:
+            return
+        counts = self._editing.counts
+        lines = [f"{self._name}: {counts.words}", *_in_words(self._model.pending.changes()[:_MOST_ASKED], self._names)]
+        confirm_on_production(self._parent, self._server, lines, lambda: self._go(then))
+
+    def _go(self, then: _Then | None) -> None:
+        if self._running is not None or (sending := self._sending()) is None:
+            return
+        self._then = then
+        self._is_stopping = False
+        self._model.forget_troubles()
+        self._message.clear()
+        counts = self._editing.counts
+        outcome: list[News] = []
+
+        def heard(news: News) -> None:
+            if isinstance(news, Progress):
+                self.progressed.emit(news.done, news.of)
+            else:
+                outcome.append(news)
+
+        def failed(error: Exception) -> None:
+            self._end()
+            self._failed(error)
+
+        def ended() -> None:
+            if self._running is None or self._running[0] is not sending:
+                return
+            self._end()
+            if outcome:
+                self._came(outcome[-1], counts)
+
+        job = self._jobs.start(sending.run, name="send changes", yielded=heard, failed=failed, ended=ended)
+        self._running = sending, job
+        self._editing.lock(True)
+        self.progressed.emit(0, counts.total)
+
+    def stop(self) -> None:
+        """End the transaction at the server; what came of it is told as ever."""
+        if self._running is not None and not self._is_stopping:
+            self._is_stopping = True
+            self._jobs.start(self._running[0].stop, name="stop sending", failed=lambda _error: None)
+
+    def leave(self) -> None:
+        """End the transaction, and hear no more of it: nobody will look at what comes of it."""
+        if self._running is not None:
+            (sending, job), self._running = self._running, None
+            job.ignore()
+            self._jobs.start(sending.stop, name="stop sending", failed=lambda _error: None)
+
+    def _end(self) -> None:
+        self._running = None
+        self._editing.lock(False)
+
+    def _sending(self) -> Sending | None:
+        """Return the piece of work that sends what is pending now; None where that cannot be, which it says."""
+        self._editing.take_writing()
+        in_use, table, editable = self._server.in_use, self._reader.table or self._read, self._editing.editable
+        changes = self._model.pending.changes()
+        if not changes:
+            self._message.show_message("info", "Nothing is pending: write in a cell first.")
+            return None
+        if in_use is None:
+            self._message.show_message("info", "Not connected", "", "Connect first; the changes stay as they are.")
+            return None
+        if in_use.profile.address != self._address:
+            self._message.show_message(
+                "warning",
+                f"These rows are of another server: {self._address}",
+                "",
+                "Connect there to send the changes, or drop them.",
+            )
+            return None
+        if table is None or editable is None:
+            self._message.show_message("info", "The table is not read yet.", "", "Refresh it, then send.")
+            return None
+        return Sending(table.again(in_use.client, in_use.side), editable, changes)
+
+    # -- what came of it
+
+    @property
+    def _model(self) -> TableModel:
+        return self._reader.pages
+
+    @property
+    def _name(self) -> str:
+        table = self._reader.table or self._read
+        return "" if table is None else f"{table.relation.schema}.{table.relation.name}"
+
+    @property
+    def _names(self) -> list[str]:
+        return [column.name for column in self._model.columns()]
+
+    def _came(self, news: News, counts: Counts) -> None:
+        match news:
+            case Done():
+                self._done(news, counts)
+            case Conflicts():
+                self._tell_conflicts(news.found)
+            case Refused():
+                self._tell_refused(news)
+            case Unknown():
+                self._tell_unknown(news.transaction)
+            case Progress():
+                pass
+
+    def _done(self, news: Done, counts: Counts) -> None:
+        self._model.settle([(kept.change.slot, kept.row, kept.place) for kept in news.kept])
+        self._editing.changed.emit()
+        self.sent.emit(counts)
+        then, self._then = self._then, None
+        if then is not None:
+            then()
+        elif not news.is_lossless:  # their places are not written so that they can be read back
+            self.stale.emit()
+
+    def _failed(self, error: Exception) -> None:
+        if self._is_stopping:
+            self._message.show_message("warning", "Stopped.", _NOTHING)
+        elif isinstance(error, RefusedSql):
+            self._message.show_message("warning", str(error), _NOTHING)
+        else:
+            show_failure(self._message, error, self._server, self.send)
+
+    def _tell_refused(self, news: Refused) -> None:
+        """Say what the server would not take, and mark the row, and the cell where that is known."""
+        error = news.error
+        only = news.changes[0] if len(news.changes) == 1 else None
+        for change in news.changes[:_MOST_TOLD]:
+            self._model.point_out(change.slot, news.columns, error.title)
+        where = ""
+        if only is not None:
+            names = [self._names[at] for at in news.columns if at < len(self._names)]
+            where = f"{self._row_words(only)}{': ' + ', '.join(names) if names else ''}. "
+            self._show(only.slot, news.columns)
+        detail = "\n".join(each for each in (error.detail, f"{where}{_NOTHING}") if each)
+        self._message.show_message("error", error.heading, detail, error.hint)
+
+    def _tell_unknown(self, transaction: str) -> None:
+        self._message.show_message(
+            "error",
+            "The outcome is unknown: the connection broke while the changes were being committed.",
+            f"They are all in the table, or none is: transaction {transaction} tells.",
+            "Ask the server before you send them again.",
+            [("Ask the server", lambda: self._ask(transaction)), ("Drop changes", self._editing.drop)],
+        )
+
+    def _ask(self, transaction: str) -> None:
+        in_use, table = self._server.in_use, self._reader.table or self._read
+        if in_use is None or table is None or in_use.profile.address != self._address:
+            self._message.show_message(
+                "info",
+                "Not connected to that server",
+                f"Ask it with:  SELECT txid_status({transaction})",
+                "Connect, then ask again.",
+                [("Ask the server", lambda: self._ask(transaction))],
+            )
+            return
+        asking = table.again(in_use.client, in_use.side)
+
+        def done(status: str) -> None:
+            if status == "committed":
+                self._editing.drop()
+                self._message.show_message("success", "The changes were committed.", "The rows are read again.")
+                self.stale.emit()
+            elif status == "aborted":
+                self._message.show_message("info", "The changes were not committed.", _NOTHING)
+            else:
+                words = "It is still in progress." if status else "The server remembers no such transaction any more."
+                again = [("Ask again", lambda: self._ask(transaction))]
+                self._message.show_message("warning", words, "", "Look at the rows, then send or drop.", again)
+
+        def failed(error: Exception) -> None:
+            show_failure(self._message, error, self._server, lambda: self._ask(transaction))
+
+        self._jobs.call(lambda: ask_outcome(asking, transaction), name="ask an outcome", done=done, failed=failed)
+
+    # -- conflicts
+
+    def _tell_conflicts(self, found: Sequence[Conflict]) -> None:
+        """Point out the rows that are others than the person saw, with both versions, and offer what can be done."""
+        for each in found:
+            columns = _differing(each) & {column for column, _ in _new_of(each.change)}
+            self._model.point_out(each.change.slot, columns, f"The row {each.why.value}.")
+        self._show(found[0].change.slot, [at for at, _ in _new_of(found[0].change)][:1])
+        count = len(found)
+        if all(each.why in {Why.KEPT, Why.SEVERAL} for each in found):
+            self._message.show_message(
+                "warning",
+                f"{self._row_words(found[0].change)} {found[0].why.value}.",
+                f"A row security policy, a rule or a trigger may do that. {_NOTHING}",
+            )
+            return
+        title = "A row was changed by others since it was read." if count == 1 else ""
+        if count == 1 and found[0].why is Why.GONE:
+            title = "A row is gone since it was read."
+        lines = [line for each in found[:_MOST_TOLD] for line in self._both(each)]
+        if count > _MOST_TOLD:
+            lines.append(f"… and {count - _MOST_TOLD:,} rows more")
+        self._message.show_message(
+            "warning",
+            title or f"{count:,} rows were changed by others since they were read.",
+            "",
+            "Nothing was sent. Keep mine puts your changes on the rows as they are now; what is gone comes in anew.",
+            [("Take theirs", lambda: self._take_theirs(found)), ("Keep mine", lambda: self._keep_mine(found))],
+            "\n".join(lines),
+        )
+
+    def _both(self, conflict: Conflict) -> list[str]:
+        """Return the lines that tell both versions of a row."""
+        change = conflict.change
+        mine = dict(_new_of(change))
+        head = f"{self._row_words(change)} {conflict.why.value}"
+        if isinstance(change, Delete):
+            head += "; you delete it"
+        if conflict.theirs is None:
+            given = [f"    {self._names[at]}: yours {_short(value)}" for at, value in mine.items()]
+            return [head, *given]
+        lines = [head]
+        for at in sorted(_differing(conflict) | mine.keys()):
+            parts = [f"read {_short(change.old[at])}", f"theirs now {_short(conflict.theirs[at])}"]
+            if at in mine:
+                parts.append(f"yours {_short(mine[at])}")
+            lines.append(f"    {self._names[at]}: {' · '.join(parts)}")
+        return lines
+
+    def _take_theirs(self, found: Sequence[Conflict]) -> None:
+        """Drop the changes of these rows, and show them as they are now."""
+        self._settle_conflicts(found, lambda _conflict: None)
+
+    def _keep_mine(self, found: Sequence[Conflict]) -> None:
+        """Put the changes on the rows as they are now."""
+        fields = self._editing.editable.fields if self._editing.editable is not None else ()
+        given = {at for at, field in enumerate(fields) if field.is_given}
+        self._settle_conflicts(found, lambda conflict: _rebased(conflict, given))
+
+    def _settle_conflicts(self, found: Sequence[Conflict], made: Callable[[Conflict], State | None]) -> None:
+        model = self._model
+        states: list[tuple[Slot, State | None]] = []
+        for each in found:
+            state = made(each)
+            if each.why is Why.CHANGED and each.theirs is not None and each.place is not None:
+                model.refresh_row(each.change.slot, each.theirs, each.place)
+                states.append((each.change.slot, state))
+            elif each.why is Why.GONE:
+                if isinstance(state, Edited):
+                    continue  # it cannot be put in anew: not all of it was read
+                rows = model.rows_of([each.change.slot])
+                model.put([(each.change.slot, None)])
+                if isinstance(state, Added):
+                    model.put([(model.pending.new_number(), state)], rows[0] if rows else 0)
+                model.forget_row(each.change.slot)
+        model.put(states)
+        model.forget_troubles()
+        self._message.clear()
+        self._editing.changed.emit()
+
+    def _row_words(self, change: Change) -> str:
+        if isinstance(change, Insert):
+            return "The new row" if len(change.new) == 0 else f"The new row ({_short(change.new[0][1])}, …)"
+        return f"Row {', '.join(_short(each) for each in change.slot)}"
+
+    def _show(self, slot: Slot, columns: Sequence[int]) -> None:
+        rows = self._model.rows_of([slot])
+        if rows:
+            self._editing.show(rows[0], columns[0] if columns else 0)
+
+
+def _new_of(change: Change) -> tuple[tuple[int, str | None], ...]:
+    return () if isinstance(change, Delete) else change.new
+
+
+def _differing(conflict: Conflict) -> set[int]:
+    """Return the columns that others have changed."""
+    theirs: Row = conflict.theirs or ()
+    return {at for at, (old, now) in enumerate(zip(conflict.change.old, theirs, strict=False)) if old != now}
+
+
+def _rebased(conflict: Conflict, given: Collection[int]) -> State | None:
+    """Return a change on top of the row as it is now; of a row that is gone, as a new one.
+
+    The server gives the values of the columns *given*.
+    """
+    change = conflict.change
+    is_deleted = isinstance(change, Delete)
+    new = dict(_new_of(change))
+    if conflict.theirs is not None and conflict.place is not None:
+        return Edited(conflict.place, conflict.theirs, {}, is_deleted).with_values(new)
+    if is_deleted:
+        return None
+    old = {at: cell for at, cell in enumerate(change.old) if at not in new and at not in given}
+    if any(isinstance(cell, Clipped) for cell in old.values()):
+        return Edited(change.place, change.old, new)
+    return Added({**old, **new})
+
+
+def _in_words(changes: Sequence[Change], names: Sequence[str]) -> list[str]:
+    """Return each change in one line."""
+    found: list[str] = []
+    for change in changes:
+        given = ", ".join(f"{names[at]} = {_short(value)}" for at, value in _new_of(change))
+        if isinstance(change, Insert):
+            found.append(f"inserts a row: {given or 'defaults alone'}")
+        else:
+            key = ", ".join(_short(each) for each in change.slot)
+            found.append(f"deletes the row {key}" if isinstance(change, Delete) else f"changes the row {key}: {given}")
+    return found
+
+
+def _short(value: str | None) -> str:
+    return "NULL" if value is None else plain.one_line(value, _LETTERS) or "''"
