@@ -36,6 +36,27 @@ def menu_of(driver, panel):
     return menu
 
 
+def is_here(panel, row):
+    return panel.reader.pages.stretch.place(row) is not None
+
+
+def test_that_one_comes_back_to_the_cell_though_the_rows_above_it_were_still_on_the_way(connected, orders, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(orders.reader, "look", lambda: None)
+        patch.setattr(orders.reader, "_go_on", lambda: None)
+        orders.go_to(5_000)
+        connected.settle()
+        row = next(row for row in range(*orders.grid.rows_in_sight()) if is_here(orders, row))
+        bar = orders.grid.verticalScrollBar()
+        bar.setValue(bar.value() - 100)
+        assert not is_here(orders, orders.grid.rows_in_sight()[0])
+        at(orders, row + 1, 1)
+        here = line(orders, row + 1)
+        follow(connected, orders, "table.follow")
+    follow(connected, orders, "table.back")
+    connected.until(lambda: line(orders, orders.grid.currentIndex().row()) == here)
+
+
 def test_that_a_value_leads_to_its_row_and_back_to_the_cell_that_one_came_from(connected, orders):
     title = connected.window.tabs.tabText(connected.window.tabs.indexOf(orders))
     orders.grid.sort_wanted.emit(0, Qt.SortOrder.DescendingOrder, False)
@@ -43,6 +64,7 @@ def test_that_a_value_leads_to_its_row_and_back_to_the_cell_that_one_came_from(c
     orders.go_to(5_000)
     connected.settle()
     row = orders.grid.currentIndex().row()
+    connected.until(lambda: is_here(orders, orders.grid.rows_in_sight()[0]))
     at(orders, row + 2, 1)
     here = line(orders, row + 2)
     top = line(orders, orders.grid.rows_in_sight()[0])

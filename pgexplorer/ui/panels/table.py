@@ -263,10 +263,17 @@ class TablePanel(Panel):
         self.reader.renew(in_use.client)
         return True
 
+    def _first_here(self) -> int:
+        """Return the first row in sight that has been read: after a jump those at the top may still be on the way."""
+        top, last = self._in_sight()
+        pages = self.reader.pages
+        if self.reader.is_pass:
+            return top
+        return next((row for row in range(top, last + 1) if pages.stretch.place(pages.base(row)) is not None), top)
+
     def _same_place(self) -> Read | None:
         """Return what reads the rows again that are in sight; None at the beginning."""
-        row, _ = self._in_sight()
-        row = self.reader.pages.base(row)
+        row = self.reader.pages.base(self._first_here())
         place = self.reader.pages.stretch.place(row) if not self.reader.is_pass and row > 0 else None
         return Read(To.FROM, place, row) if place is not None else None
 
@@ -482,7 +489,7 @@ class TablePanel(Panel):
 
     def _visit(self) -> Visit:
         """Return where one is."""
-        top, _ = self._in_sight()
+        top = self._first_here()
         current = self.grid.currentIndex()
         shown = self._shown if self._shown is not None else self.filter.now()
         return Visit(
