@@ -107,6 +107,8 @@ def start(qtbot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
         application.close()
         application.window.deleteLater()
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    gc.collect()
+    gc.freeze()  # what is left of a window is never looked at again: later collections stay short
     gc.enable()
     found = place.find()
     for folder in (found.base, found.sockets):  # a demo server's files may lie outside the home
