@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
-JOBS   ?= 4
+JOBS   ?= 6
 
 .PHONY: demo run tour test check lint types contracts tests unit pictures bench lock format dist audit clean help
 

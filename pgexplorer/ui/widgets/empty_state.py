@@ -31,6 +31,7 @@ class EmptyState(QWidget):
         self._button.setProperty("primary", True)
         self._button.clicked.connect(self._act)
         self._action: QAction | None = None
+        self._known: dict[int, list[tuple[QWidget, int, int]]] = {}  # parts by width: a layout asks for them often
         self.say(icon, title, text, action)
 
     def say(self, icon: str, title: str, text: str = "", action: QAction | None = None) -> None:
@@ -45,6 +46,7 @@ class EmptyState(QWidget):
             self._button.setAccessibleName(action.iconText())
         self.setAccessibleName(title)
         self.setAccessibleDescription(text)
+        self._known.clear()
         self._draw()
         self.updateGeometry()
         self._arrange()
@@ -85,7 +87,8 @@ class EmptyState(QWidget):
     @override
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() is QEvent.Type.StyleChange:
+        if event.type() in {QEvent.Type.StyleChange, QEvent.Type.FontChange}:
+            self._known.clear()
             self._draw()
             self.updateGeometry()
             self._arrange()
@@ -95,6 +98,8 @@ class EmptyState(QWidget):
 
     def _parts(self, width: int) -> list[tuple[QWidget, int, int]]:
         """Return what there is to show, from top to bottom: each with its height and the gap above it."""
+        if (known := self._known.get(width)) is not None:
+            return known
         inner = max(1, width - 2 * _side(width))
         parts: list[tuple[QWidget, int, int]] = [(self._icon, theme.scaled(40), 0)]
         parts.append((self._title, self._title.heightForWidth(inner), theme.scaled(12)))
@@ -102,6 +107,7 @@ class EmptyState(QWidget):
             parts.append((self._text, self._text.heightForWidth(inner), theme.scaled(8)))
         if self._action is not None:
             parts.append((self._button, self._button.sizeHint().height(), theme.scaled(16)))
+        self._known[width] = parts
         return parts
 
     def _arrange(self) -> None:
