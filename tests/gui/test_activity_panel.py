@@ -299,7 +299,7 @@ def test_that_a_server_that_goes_away_is_told_and_not_asked_again_by_itself(conn
         patch.setattr("pgexplorer.db.side.connect_side", refuse)
         connected.until(lambda: panel.is_paused)
     assert connected.message("activity.message").startswith("The server is gone")
-    assert not panel.is_looking
+    connected.until(lambda: not panel.is_looking)
     panel.look_again()
     connected.until(lambda: not connected.message("activity.message"))
 

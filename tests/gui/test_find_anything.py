@@ -1,5 +1,8 @@
 """Ctrl+K in the real window: everything is reached by its name, connected or not."""
 
+import sys
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -7,7 +10,7 @@ from PySide6.QtWidgets import QTableView
 
 from pgexplorer.db.catalog import Catalog, Table
 from pgexplorer.history import Entry
-from pgexplorer.ui.keys_sheet import KeysSheet
+from pgexplorer.ui.keys_sheet import KeysSheet, keys_page
 from pgexplorer.ui.panels.query import QueryPanel
 from pgexplorer.ui.panels.table import TablePanel
 
@@ -322,3 +325,9 @@ class ActiveKeys:
         if context == Qt.ShortcutContext.WidgetWithChildrenShortcut:
             return seat is focus or seat.isAncestorOf(focus)
         return True
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="keys have other names there")
+def test_that_the_page_of_keys_in_the_documents_is_the_sheet(driver):
+    page = Path(__file__).parent.parent.parent / "docs" / "pictures" / "keys.md"
+    assert page.read_text(encoding="utf-8") == keys_page(driver.window.all_actions()), "make pictures writes it"

@@ -46,6 +46,7 @@ def test_that_one_comes_back_to_the_cell_though_the_rows_above_it_were_still_on_
         patch.setattr(orders.reader, "_go_on", lambda: None)
         orders.go_to(5_000)
         connected.settle()
+        connected.until(lambda: any(is_here(orders, row) for row in range(*orders.grid.rows_in_sight())))
         row = next(row for row in range(*orders.grid.rows_in_sight()) if is_here(orders, row))
         bar = orders.grid.verticalScrollBar()
         bar.setValue(bar.value() - 100)

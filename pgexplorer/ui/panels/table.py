@@ -1,6 +1,7 @@
 """The table panel: one relation in a grid, filtered and sorted at the server, any row of it a scroll away."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -290,7 +291,8 @@ class TablePanel(Panel):
         self._shown = self.filter.now()
         self._show_pending()  # how it is read is known now
         if self._restoring is not None:
-            QTimer.singleShot(0, self, self._show_place)
+            visit, self._restoring = self._restoring, None
+            QTimer.singleShot(0, self, partial(self._show_place, visit))
         self._take_back()
         if not self._is_refused:
             self.message.clear()
@@ -530,10 +532,9 @@ class TablePanel(Panel):
         self.grid.copied_table = _quoted_name(relation)
         self.action("table.import").setEnabled(relation.kind not in {Kind.VIEW, Kind.MATERIALIZED_VIEW})
 
-    def _show_place(self) -> None:
-        """Bring the cell into sight on which one was."""
-        visit, self._restoring = self._restoring, None
-        if visit is None or not self.model.rowCount():
+    def _show_place(self, visit: Visit) -> None:
+        """Bring the cell into sight on which one was, unless one has gone on meanwhile."""
+        if self._restoring is not None or visit.relation is not self.relation or not self.model.rowCount():
             return
         pages = self.reader.pages
         top = 0
