@@ -98,6 +98,7 @@ def _take_all(folder: Path) -> None:
     try:
         session.until(lambda: session.server.is_open)
         session.settle()
+        (folder / "keys.md").write_text(keys_page(session.window.all_actions()), encoding="utf-8")
         query = session.window.new_query()
         query.editor.setPlainText(
             "select p.first_name, p.last_name, n as visit, now() + n * interval '1 day' as due, null as note\n"
@@ -129,7 +130,6 @@ def _take_all(folder: Path) -> None:
         connect.message.clear()
         session.window.show_connect()
         session.take("connect", light, 1180, 820)
-        (folder / "keys.md").write_text(keys_page(session.window.all_actions()), encoding="utf-8")
     finally:
         session.application.close()
 
