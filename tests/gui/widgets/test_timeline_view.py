@@ -227,8 +227,7 @@ def test_that_lanes_not_counted_in_time_are_painted_soon_after(show, qtbot, monk
     view._drawer.forget()
     view.grab()
     assert view._drawer.is_unfinished
-    qtbot.waitUntil(lambda: view._frame is not None)
-    assert not view._drawer.is_unfinished
+    qtbot.waitUntil(lambda: view._frame is not None and not view._drawer.is_unfinished)
     assert set(view._drawer.columns) == {1, 2, 3}
 
 
