@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.ready
-JOBS   ?= 6
+JOBS   ?= 4
 
 .PHONY: demo run tour test check lint types contracts tests unit pictures bench lock format dist audit clean help
 
