@@ -595,9 +595,9 @@ class Workbench(QWidget):
 
     def all_actions(self) -> list[Listed]:
         """Return every action of the program, those too whose panel is not open."""
-        window = [Reachable(action, "Window") for action in self._actions.values()]
         from pgexplorer.ui.panels.activity import ActivityPanel
 
+        window = [Reachable(action, "Window") for action in self._actions.values()]
         tabs: list[Panel] = [
             ActivityPanel(self._server, self._jobs),
             QueryPanel(self._server, self._jobs, ""),

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLayout,
+    QLineEdit,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -63,6 +64,7 @@ class TransferDialog(QDialog):
         self.said = ElidedLabel()
         self.said.setObjectName(f"{name}.said")
         self.said.setProperty("muted", True)
+        self.path: QLineEdit = self._named(QLineEdit(), "path", "File")
         self.go = self._button("go", "", "primary")
         self.halt = self._button("stop", "Stop", "")
         icons.wear(self.halt, "stop")
@@ -73,6 +75,21 @@ class TransferDialog(QDialog):
         self.go.setDefault(True)
         self.halt.hide()
         self.bar.hide()
+
+    def _path_row(self) -> QHBoxLayout:
+        """Return the row of the file: its path, to be typed or chosen."""
+        browse = self._button("browse", "Choose…", "")
+        browse.clicked.connect(self._choose)
+        icons.wear(browse, "folder-open")
+        row = QHBoxLayout()
+        row.setSpacing(theme.scaled(8))
+        row.addWidget(self.path, 1)
+        row.addWidget(browse)
+        return row
+
+    def _choose(self) -> None:
+        """Have a file chosen."""
+        raise NotImplementedError
 
     @property
     def is_running(self) -> bool:

@@ -140,18 +140,11 @@ class ExportDialog(TransferDialog):
         self._overwrite = False
         self.source = self._combo("source", "What is exported", [(words, each) for words, each in sources])
         self.format = self._combo("format", "Format", [(kind.words, kind.value) for kind in Format])
-        self.path: QLineEdit = self._named(QLineEdit(), "path", "File")
         folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
         stem = "".join(letter if letter.isalnum() or letter in "-_. " else "_" for letter in name).strip(". ") or "rows"
         self._folder = Path(folder) if folder and Path(folder).is_dir() else Path.home()
+        path_row = self._path_row()
         self.path.setText(str(self._folder / f"{stem}.csv"))
-        browse = self._button("browse", "Choose…", "")
-        browse.clicked.connect(self._choose)
-        icons.wear(browse, "folder-open")
-        path_row = QHBoxLayout()
-        path_row.setSpacing(theme.scaled(8))
-        path_row.addWidget(self.path, 1)
-        path_row.addWidget(browse)
         self._make_options()
         self.note = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.note.setObjectName("export.note")
@@ -301,6 +294,7 @@ class ExportDialog(TransferDialog):
         self._overwrite = True
         self.start()
 
+    @override
     def _choose(self) -> None:
         chosen, _ = QFileDialog.getSaveFileName(
             self,

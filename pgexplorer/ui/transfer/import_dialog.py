@@ -70,15 +70,8 @@ class ImportDialog(TransferDialog):
         self._filling = False
         self._asked = 0  # which preview is the newest
         self._takers: list[QComboBox] = []
-        self.path: QLineEdit = self._named(QLineEdit(), "path", "File")
+        path_row = self._path_row()
         self.path.setPlaceholderText("a CSV or TSV file")
-        browse = self._button("browse", "Choose…", "")
-        browse.clicked.connect(self._choose)
-        icons.wear(browse, "folder-open")
-        path_row = QHBoxLayout()
-        path_row.setSpacing(theme.scaled(8))
-        path_row.addWidget(self.path, 1)
-        path_row.addWidget(browse)
         self.kind = self._combo(
             "format", "Format", [("CSV", Format.CSV.value), ("TSV (COPY's text)", Format.TSV.value)]
         )
@@ -215,6 +208,7 @@ class ImportDialog(TransferDialog):
 
         self._jobs.call(read, name="columns", done=done, failed=failed)
 
+    @override
     def _choose(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(
             self, "Import", self.path.text(), "Tables (*.csv *.tsv *.txt *.tab);;All files (*)"
