@@ -46,7 +46,9 @@ types: $(READY)
 contracts: $(READY)
 	$(VENV)/bin/lint-imports --no-cache
 
+# Bytecode first: the tests start the program in processes of its own, which may not be allowed to keep it.
 tests: $(READY)
+	@$(PY) -m compileall -q pgexplorer
 	QT_QPA_PLATFORM=offscreen $(PY) -m pytest -n $(JOBS) --dist loadfile
 
 unit: $(READY)

@@ -106,23 +106,24 @@ def _furnish(qt: QApplication, window: MainWindow, settings: Settings, look: the
     from pgexplorer.ui.panels.tour import TourPanel
     from pgexplorer.ui.workbench import Workbench
 
-    jobs = Jobs()
-    secrets = Secrets()
-    server = Server(jobs)
-    connect = ConnectPanel(server, jobs, settings, secrets)
-    tour = TourPanel(server, jobs)
-    demo = DemoHost(jobs)
-    history = History()
-    workbench = Workbench(window, server, jobs, settings, demo, connect, tour, look, Journal(), history)
-    application = Application(qt, window, workbench, server, jobs, settings, demo, history)
-    window.closing.connect(workbench.keep_layout)
-    window.closing.connect(application.close)
-    _collect_on_this_thread(window)
-    _catch_bugs(window, jobs)
-    workbench.restore_layout()
-    window.setCentralWidget(workbench)
-    window.may_close = workbench.may_close
-    workbench.restore_tabs()
+    with look.undressed():
+        jobs = Jobs()
+        secrets = Secrets()
+        server = Server(jobs)
+        connect = ConnectPanel(server, jobs, settings, secrets)
+        tour = TourPanel(server, jobs)
+        demo = DemoHost(jobs)
+        history = History()
+        workbench = Workbench(window, server, jobs, settings, demo, connect, tour, look, Journal(), history)
+        application = Application(qt, window, workbench, server, jobs, settings, demo, history)
+        window.closing.connect(workbench.keep_layout)
+        window.closing.connect(application.close)
+        _collect_on_this_thread(window)
+        _catch_bugs(window, jobs)
+        workbench.restore_layout()
+        window.setCentralWidget(workbench)
+        window.may_close = workbench.may_close
+        workbench.restore_tabs()
     return application
 
 

@@ -21,8 +21,8 @@ class Panel(QWidget):
     TITLE = ""
     ICON = ""
 
-    def __init__(self, name: str) -> None:
-        super().__init__()
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self.setObjectName(name)
         self.setAccessibleName(self.TITLE)
         self.message = MessageBar(self)

@@ -1,6 +1,7 @@
 """The tabs of the window: panels side by side, each with its icon and a title that any name may be."""
 
-from PySide6.QtWidgets import QTabWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QStackedWidget, QTabWidget, QWidget
 
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.panel import Panel
@@ -18,6 +19,12 @@ class TabStrip(QTabWidget):
         self.setAccessibleName("Tables and SQL")
         self.tabBar().setAccessibleName("Tables and SQL")
         look.changed.connect(self._recolour)
+
+    @property
+    def home(self) -> QWidget:
+        """The widget in which panels stand: one that is made in it is not styled anew when it becomes a tab."""
+        found = self.findChild(QStackedWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        return self if found is None else found
 
     def panels(self) -> list[Panel]:
         """Return the panels, from left to right."""

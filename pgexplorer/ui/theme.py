@@ -1,8 +1,9 @@
 """How the program looks: colours and fonts, light, dark and high contrast; the palette first, then one style sheet."""
 
+import contextlib
 import enum
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, fields
 
 from PySide6.QtCore import QDir, QObject, Qt, Signal
@@ -348,6 +349,19 @@ class Theme(QObject):
         if text_scale is not None:
             self._text_scale = text_scale
         self._dress()
+
+    @contextlib.contextmanager
+    def undressed(self) -> Generator[None]:
+        """Take the style sheet off while much is built and nothing is painted, and put it on afterwards.
+
+        Qt styles a widget, and all within it, at each step from the innermost layout to the window; without a sheet
+        that is nearly free, and at the end everything is styled once.
+        """
+        self._app.setStyleSheet("")
+        try:
+            yield
+        finally:
+            self._app.setStyleSheet(self._worn)
 
     def _follow_system(self) -> None:
         if self._scheme is Scheme.SYSTEM:

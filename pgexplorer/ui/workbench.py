@@ -373,7 +373,7 @@ class Workbench(QWidget):
                 if not panel.has_pending:
                     panel.refresh()
                 return
-        panel = TablePanel(self._server, self._jobs, relation)
+        panel = TablePanel(self._server, self._jobs, relation, self.tabs.home)
         panel.status_changed.connect(self._tab_changed)
         panel.relation_changed.connect(lambda: self.tabs.retitle(panel, panel.relation.name))
         self._add_tab(panel, relation.name, "table")
@@ -386,7 +386,7 @@ class Workbench(QWidget):
         self.show_explore()
         panel = next((tab for tab in self.tabs.panels() if isinstance(tab, ActivityPanel)), None)
         if panel is None:
-            panel = ActivityPanel(self._server, self._jobs)
+            panel = ActivityPanel(self._server, self._jobs, self.tabs.home)
             self._add_tab(panel, panel.TITLE, panel.ICON)
         self.tabs.setCurrentWidget(panel)
         panel.grid.setFocus()
@@ -402,7 +402,7 @@ class Workbench(QWidget):
         return panel
 
     def _query_tab(self, name: str) -> QueryPanel:
-        panel = QueryPanel(self._server, self._jobs, name)
+        panel = QueryPanel(self._server, self._jobs, name, self.tabs.home)
         number = name.removeprefix("SQL ")
         self._queries = max(self._queries, int(number) if number.isdecimal() else 0)
         panel.status_changed.connect(self._tab_changed)

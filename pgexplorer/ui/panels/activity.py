@@ -41,8 +41,8 @@ class ActivityPanel(Panel):
     TITLE = "Activity"
     ICON = "heart-pulse"
 
-    def __init__(self, server: Server, jobs: Jobs) -> None:
-        super().__init__("activity")
+    def __init__(self, server: Server, jobs: Jobs, parent: QWidget | None = None) -> None:
+        super().__init__("activity", parent)
         self._server = server
         self._jobs = jobs
         self._job: Job | None = None

@@ -63,8 +63,8 @@ class QueryPanel(Panel):
     status_changed = Signal(str)
     statement_ended = Signal(object)  # history.Entry
 
-    def __init__(self, server: Server, jobs: Jobs, name: str) -> None:
-        super().__init__("query")
+    def __init__(self, server: Server, jobs: Jobs, name: str, parent: QWidget | None = None) -> None:
+        super().__init__("query", parent)
         self.name = name
         self.status = ""
         self._server = server
@@ -177,6 +177,36 @@ class QueryPanel(Panel):
         self._lay_out()
 
     def _lay_out(self) -> None:
+        # From the outside to the inside: Qt styles what is put into a widget again, with all that is in it.
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        split = QSplitter(Qt.Orientation.Vertical, self)
+        whole.addWidget(split)
+        top, bottom = Tall(split), QWidget(split)
+        column, lower = QVBoxLayout(top), QVBoxLayout(bottom)
+        for each in (column, lower):
+            each.setContentsMargins(0, 0, 0, 0)
+            each.setSpacing(0)
+        column.addLayout(self._tools())
+        column.addWidget(self.session_bar)
+        column.addWidget(self.editor, 1)
+        self._messages = messages = QWidget(bottom)
+        lower.addWidget(messages)
+        inner = QVBoxLayout(messages)
+        inner.setContentsMargins(10, 6, 10, 6)
+        inner.addWidget(self.message)
+        results = QSplitter(Qt.Orientation.Vertical, bottom)
+        lower.addWidget(results, 1)
+        results.addWidget(self._below)
+        results.addWidget(self.log)
+        for splitter, sizes in ((results, [300, 140]), (split, [240, 420])):
+            splitter.setSizes(sizes)
+            splitter.setChildrenCollapsible(False)
+        messages.setVisible(False)
+        self.message.closed.connect(messages.hide)
+
+    def _tools(self) -> QHBoxLayout:
+        """Return the row of buttons."""
         tools = QHBoxLayout()
         tools.setContentsMargins(10, 8, 10, 8)
         tools.setSpacing(8)
@@ -193,39 +223,7 @@ class QueryPanel(Panel):
         bar.addWidget(self._log_button)
         bar.addWidget(self._state)
         tools.addWidget(self._more_button(), 0, Qt.AlignmentFlag.AlignTop)
-        top = Tall()
-        column = QVBoxLayout(top)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(tools)
-        column.addWidget(self.session_bar)
-        column.addWidget(self.editor, 1)
-        messages = QWidget()
-        inner = QVBoxLayout(messages)
-        inner.setContentsMargins(10, 6, 10, 6)
-        inner.addWidget(self.message)
-        bottom = QWidget()
-        lower = QVBoxLayout(bottom)
-        lower.setContentsMargins(0, 0, 0, 0)
-        lower.setSpacing(0)
-        lower.addWidget(messages)
-        results = QSplitter(Qt.Orientation.Vertical)
-        results.addWidget(self._below)
-        results.addWidget(self.log)
-        results.setSizes([300, 140])
-        results.setChildrenCollapsible(False)
-        lower.addWidget(results, 1)
-        split = QSplitter(Qt.Orientation.Vertical)
-        split.addWidget(top)
-        split.addWidget(bottom)
-        split.setSizes([240, 420])
-        split.setChildrenCollapsible(False)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(split)
-        messages.setVisible(False)
-        self.message.closed.connect(messages.hide)
-        self._messages = messages
+        return tools
 
     @property
     def is_running(self) -> bool:

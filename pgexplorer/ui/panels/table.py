@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QInputDialog,
     QStackedLayout,
     QVBoxLayout,
+    QWidget,
 )
 from typing_extensions import override
 
@@ -62,8 +63,8 @@ class TablePanel(Panel):
     status_changed = Signal(str)
     relation_changed = Signal()  # another table is shown
 
-    def __init__(self, server: Server, jobs: Jobs, relation: Relation) -> None:
-        super().__init__("table")
+    def __init__(self, server: Server, jobs: Jobs, relation: Relation, parent: QWidget | None = None) -> None:
+        super().__init__("table", parent)
         self.relation = relation
         self.status = ""
         self._server = server
