@@ -26,18 +26,14 @@ class Column:
 _NUMBERS = {"smallint", "integer", "bigint", "numeric", "real", "double precision", "oid", "money"}
 
 
-def _as_sent(value: str | bytes | None, _cursor: cursor) -> str | bytes | None:
-    return value
-
-
-# Every type that psycopg2 would turn into something else; all others reach Python as the server's text anyway.
-_RAW = ext.new_type(tuple(ext.string_types), "SERVER_TEXT", _as_sent)  # pyright: ignore[reportUnknownMemberType]
-
-
 def raw_cursor(conn: connection) -> cursor:
-    """Return a cursor of *conn* whose values are the server's own text. The connection itself stays as it was."""
+    """Return a cursor of *conn* whose values are the server's own text. The connection itself stays as it was.
+
+    Every type that psycopg2 would turn into something else is given its caster of text, which calls no Python for a
+    value; all other types reach Python as the server's text anyway.
+    """
     raw = conn.cursor()
-    ext.register_type(_RAW, raw)
+    raw.string_types = dict.fromkeys(ext.string_types, ext.UNICODE)
     return raw
 
 

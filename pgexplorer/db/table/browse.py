@@ -62,6 +62,7 @@ class Table:
         self.filter = Filter(where.strip(), tuple(conditions), tuple(sorts))
         self._access: Access | None = None
         self._opened = False
+        self._statistics: dict[str, list[Row]] = {}
         self._key_at: tuple[int, ...] | None = None  # which parts of a place are the key
         self._running: Running | None = None
         self._stopped = False
@@ -106,7 +107,8 @@ class Table:
     @property
     def scope(self) -> Scope:
         """Which of its rows are read, and in which order. Raises RuntimeError before the first page."""
-        return Scope(self.relation, self.access, self.filter.sorts, self.filter.parts())
+        parts = self.filter.parts()
+        return Scope(self.relation, self.access, self.filter.sorts, parts, statistics=self._statistics)
 
     # -- reading
 

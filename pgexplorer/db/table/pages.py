@@ -4,7 +4,7 @@ import contextlib
 import math
 import re
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
 from typing import NamedTuple
@@ -136,6 +136,8 @@ class Scope:
     sorts: tuple[Sort, ...]
     where: tuple[sql.Composable, ...]
     is_whole: bool = False  # whether cells are read whole, however long
+    # What the planner knows of columns by their names, asked once for all pages that are read under this scope.
+    statistics: dict[str, list[Row]] = field(default_factory=dict[str, list[Row]])
 
     @property
     def page_size(self) -> int:
@@ -200,7 +202,7 @@ class Reader:
         long = [
             column
             for column in ([] if self._scope.is_whole else long_columns(access))
-            if any(len(row[column] or "") > LONGEST for row in rows)
+            if max(map(len, [row[column] or "" for row in rows]), default=0) > LONGEST
         ]
         sizes: list[Row] = []
         if long:
@@ -211,7 +213,7 @@ class Reader:
             at = [tuple(None if cell is None else exact(cell) for cell in row) for row in at]
         for row, size in enumerate(sizes):
             rows[row] = _clipped(rows[row], long, size)
-        return rows, [Place(*each) for each in zip(at, versions, strict=True)]
+        return rows, list(map(Place, at, versions))
 
 
 class ByKey(Reader):
@@ -399,6 +401,16 @@ class ByKey(Reader):
         return [part.reversed() for part in reversed(parts)] if term.descending else parts
 
     def _steps(self, term: Term) -> list[Row]:
+        """Return the planner's statistics of a column: asked once, where another session would read them alike."""
+        known = self._scope.statistics
+        if term.column in known:
+            return known[term.column]
+        found = self._ask_steps(term)
+        if self._access.is_lossless:
+            known[term.column] = found
+        return found
+
+    def _ask_steps(self, term: Term) -> list[Row]:
         query = sql.SQL(_STATISTICS).format(
             type=raw(_bare(term.type_name)), oid=raw(str(self._access.oid)), name=quoted(term.column)
         )
