@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 
 from pgexplorer.db.truth import Trouble
 from pgexplorer.demo.server import start as start_demo
+from pgexplorer.ui import theme
 from pgexplorer.ui.panels.queue import QueuePanel
 from pgexplorer.ui.panels.statistics import StatisticsPanel
 from pgexplorer.ui.panels.truth import TruthPanel
@@ -117,6 +118,8 @@ def test_that_the_queue_has_who_waits_in_order_with_age_deadline_and_for_whom(dr
     shares = [panel.table.left(row) for row in range(3)]
     assert all(0.5 < share <= 1 for share in shares)
     assert shares == sorted(shares)
+    bars = [panel.table.items.item(row, 3).background().texture().toImage() for row in range(3)]
+    assert all(bar.pixelColor(bar.width() - 8, bar.height() - 4) == theme.colour("info_mark") for bar in bars)
     panel.table.selectRow(1)
     driver.until(lambda: "ask" in panel.stack.toPlainText())
     assert "test_queue_truth_statistics.py" in panel.stack.toPlainText()

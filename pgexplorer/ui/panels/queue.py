@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 
 from PySide6.QtCore import QEvent, QModelIndex, QRectF, Qt, QTimer
 from PySide6.QtGui import (
+    QBrush,
     QHideEvent,
     QPainter,
-    QPaintEvent,
+    QPixmap,
     QResizeEvent,
     QShowEvent,
     QStandardItem,
@@ -45,6 +47,7 @@ _SAY = 0.5  # seconds between two changes of the words above the table
 _LINGER = 2.0  # seconds that an empty table stays: callers come and go
 _SLOWEST = 2_000  # milliseconds: between looks that take long themselves
 _MOST = 200  # waiters in the table; the others are counted
+_SOON = 0.25  # the share of its time that is left to who gives up soon
 _AT_ONCE = 1.2e-7  # seconds: the upper edge of the bucket that counts who was served at once
 _COLUMNS = ("", "who", "waits", "gives up in", "waits for", "thread")
 _PLACE, _WHO, _WAITS, _DEADLINE, _FOR, _THREAD = range(len(_COLUMNS))
@@ -277,8 +280,8 @@ class QueuePanel(Panel):
 class _Table(QTableView):
     """The waiters of one moment; rows keep their places in the queue.
 
-    Texts lie in Qt's own items and Qt paints them: a model or a delegate in Python would have to get the interpreter
-    back for each cell, and busy threads let go of it slowly. Only the bars of the deadlines are painted here.
+    Texts and bars lie in Qt's own items and Qt paints them: a model, a delegate or a paintEvent in Python would have to
+    get the interpreter back for each cell or frame, and busy threads let go of it slowly.
     """
 
     def __init__(self) -> None:
@@ -286,6 +289,7 @@ class _Table(QTableView):
         self._waiters: tuple[Waiter, ...] = ()
         self._texts: dict[int, tuple[str, ...]] = {}  # what each row says
         self._left: list[float] = []  # the share of each waiter's time that is left, 0 to 1
+        self._bars: list[tuple[object, ...]] = []  # what was drawn for each
         self.items = QStandardItemModel(0, len(_COLUMNS), self)
         self.items.setHorizontalHeaderLabels(list(_COLUMNS))
         self.setModel(self.items)
@@ -316,10 +320,18 @@ class _Table(QTableView):
         if self.items.rowCount() > len(waiters):
             self.items.setRowCount(len(waiters))
             self._texts = {row: texts for row, texts in self._texts.items() if row < len(waiters)}
+            del self._bars[len(waiters) :]
         self._left = [_left(waiter, now) for waiter in waiters]
         while self.items.rowCount() < len(waiters):
             self.items.appendRow([_item(column) for column in range(len(_COLUMNS))])
-        changed = [row for row, waiter in enumerate(waiters) if self._fill(row, _texts(waiter, now))]
+            self._bars.append(())
+        self.items.blockSignals(True)
+        changed = [
+            row
+            for row, waiter in enumerate(waiters)
+            if self._draw(row, self._left[row]) | self._fill(row, _texts(waiter, now))
+        ]
+        self.items.blockSignals(False)
         if changed:  # told once, and not cell by cell
             self.items.dataChanged.emit(
                 self.items.index(changed[0], 0), self.items.index(changed[-1], len(_COLUMNS) - 1)
@@ -330,14 +342,23 @@ class _Table(QTableView):
         if self._texts.get(row) == texts:
             return False
         before, self._texts[row] = self._texts.get(row, ()), tuple(texts)
-        self.items.blockSignals(True)
         for column, text in enumerate(texts):
             if column >= len(before) or before[column] != text:
                 item = self.items.item(row, column)
                 item.setText(text)
                 if column in _TIPPED:
                     item.setToolTip(plain.tool_tip(text))
-        self.items.blockSignals(False)
+        return True
+
+    def _draw(self, row: int, share: float) -> bool:
+        """Show the *share* of its time that is left to who stands in *row*; return whether that looks new."""
+        role = "warn_mark" if share < _SOON else "info_mark"
+        cell = self.columnWidth(_DEADLINE), self.rowHeight(row)
+        bar = round(share * 100), role, theme.current().name, *cell, self.devicePixelRatioF()
+        if self._bars[row] == bar:
+            return False
+        self._bars[row] = bar
+        self.items.item(row, _DEADLINE).setBackground(_bar(*bar))
         return True
 
     def waiter(self, row: int) -> Waiter | None:
@@ -353,30 +374,24 @@ class _Table(QTableView):
         super().resizeEvent(event)
         self.setColumnWidth(_WHO, max(theme.scaled(120), self.viewport().width() // 4))
 
-    @override
-    def paintEvent(self, e: QPaintEvent) -> None:
-        super().paintEvent(e)
-        first = max(0, self.rowAt(0))
-        last = self.rowAt(self.viewport().height() - 1)
-        rows = range(first, (last if last >= 0 else len(self._left) - 1) + 1)
-        chosen = self.currentIndex().row()
-        left, width = self.columnViewportPosition(_DEADLINE), self.columnWidth(_DEADLINE)
-        thick, side = theme.scaled(3), theme.scaled(6)
-        painter = QPainter(self.viewport())
-        try:
-            painter.setPen(Qt.PenStyle.NoPen)
-            for row in rows:
-                bottom = self.rowViewportPosition(row) + self.rowHeight(row) - thick - 2
-                track = QRectF(left + side, bottom, width - 2 * side, thick)
-                is_chosen = row == chosen
-                painter.fillRect(track, theme.colour("surface" if is_chosen else "pressed"))
-                share = self._left[row]
-                role = "selection_text" if is_chosen else "warn_mark" if share < 0.25 else "info_mark"
-                full = QRectF(track)
-                full.setLeft(track.right() - track.width() * share)
-                painter.fillRect(full, theme.colour(role))
-        finally:
-            painter.end()
+
+@lru_cache(maxsize=512)
+def _bar(hundredths: int, role: str, look: str, width: int, height: int, ratio: float) -> QBrush:
+    """Return what draws a bar along the foot of a cell *width* by *height* pixels, filled so far from its right end.
+
+    *look* is the theme's name. A gradient would do, but a style sheet's cells do not stretch one.
+    """
+    thick, side = theme.scaled(3), theme.scaled(6)
+    picture = QPixmap(round(width * ratio), round(height * ratio))
+    picture.setDevicePixelRatio(ratio)
+    picture.fill(Qt.GlobalColor.transparent)
+    track = QRectF(side, height - thick - 2, width - 2 * side, thick)
+    painter = QPainter(picture)
+    painter.fillRect(track, theme.colour("pressed"))
+    track.setLeft(track.right() - track.width() * hundredths / 100)
+    painter.fillRect(track, theme.colour(role))
+    painter.end()
+    return QBrush(picture)
 
 
 def _item(column: int) -> QStandardItem:
