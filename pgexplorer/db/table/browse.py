@@ -16,6 +16,7 @@ from pgexplorer.db.schema import Relation, table_name
 from pgexplorer.db.spool import Spool
 from pgexplorer.db.table.access import Access, Way, read_access
 from pgexplorer.db.table.editable import Editable, read_editable
+from pgexplorer.db.table.finding import Looked, Match, Wanted, find
 from pgexplorer.db.table.ordering import Condition, Filter, Sort, quoted, raw
 from pgexplorer.db.table.pages import LONGEST, PAGE, ByBlocks, ByKey, Counting, Page, Read, Reader, Scope, Session, To
 from pgexplorer.db.table.references import References, read_references
@@ -164,6 +165,20 @@ class Table:
             self._begin(on)
             [[count]] = on.ask(self.scope.rows([raw("count(*)")]))
             return int(count or 0)
+
+    def find(self, wanted: Wanted) -> Iterator[Looked | Match]:
+        """Look for a text in its rows; yield how far that is and, where it is found, the cell.
+
+        Reads as many rows as lie before the text, all of them where it is nowhere. Raises what `read` raises.
+        """
+        self.filter.check()
+        if "\0" in wanted.text:
+            return
+        with self.lent(f"find in {self.relation.schema}.{self.relation.name}") as on:
+            if self.access.way(self.filter.sorts) is Way.PASS:
+                raise NoPages("It has no key by which its rows could be found.")
+            self._begin(on)
+            yield from find(self.scope, on, wanted)
 
     def value(self, place: Row, column: str) -> tuple[bool, str | None]:
         """Return whether the row at *place* is still there, and its whole value in *column*."""

@@ -66,7 +66,7 @@ class Condition:
             case Operator.IS_NOT_NULL:
                 return column + sql.SQL(" IS NOT NULL")
             case Operator.CONTAINS:
-                return _text(column) + sql.SQL(" ILIKE ") + quoted(f"%{_plain(self.value)}%")
+                return _text(column) + sql.SQL(" ILIKE ") + containing(self.value)
             case Operator.BEGINS:
                 return _text(column) + sql.SQL(" ILIKE ") + quoted(f"{_plain(self.value)}%")
             case Operator.MATCHES:
@@ -222,6 +222,11 @@ def literal(text: str) -> str:
     """Return what `quoted` does as text."""
     doubled = text.replace("'", "''")
     return "E'" + doubled.replace("\\", "\\\\") + "'" if "\\" in text else f"'{doubled}'"
+
+
+def containing(text: str) -> sql.Composable:
+    """Return the pattern for LIKE of what holds *text*."""
+    return quoted(f"%{_plain(text)}%")
 
 
 def _all(conditions: Sequence[sql.Composable]) -> sql.Composable:

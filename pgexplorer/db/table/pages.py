@@ -80,6 +80,7 @@ class Read:
     place: Row = ()  # of AFTER, BEFORE and FROM
     row: int = 0  # 0-based, of NEAR and AT; of FROM, where it is known about
     of: int = 0  # about how many rows there are, of NEAR
+    is_counted: bool = False  # whether the number is right, of FROM
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +236,8 @@ class ByKey(Reader):
             case To.BEFORE:
                 yield self._backwards(self._order.reversed().after(wanted.place))
             case To.FROM:
-                yield self._forwards([self._order.at(wanted.place), *self._order.after(wanted.place)])
+                here = [self._order.at(wanted.place), *self._order.after(wanted.place)]
+                yield self._forwards(here, row=wanted.row if wanted.is_counted else None)
             case To.NEAR:
                 yield from self._near(wanted)
             case To.AT:
@@ -458,20 +460,20 @@ class ByBlocks(Reader):
 
     @override
     def read(self, wanted: Read) -> Iterator[Counting | Page]:
-        [[blocks]] = self._on.ask(f"SELECT pg_relation_size({self._access.oid}) / current_setting('block_size')::int")
-        self._blocks = int(blocks or 0)
+        self._blocks = count_blocks(self._on, self._access)
         match wanted.to:
             case To.FIRST:
                 yield self._forwards((0, 0), at_start=True, row=0)
             case To.LAST:
                 yield self._backwards(None, at_end=True)
             case To.AFTER:
-                block, line = _tid(wanted.place)
+                block, line = block_and_line(wanted.place)
                 yield self._forwards((block, line + 1))
             case To.BEFORE:
-                yield self._backwards(_tid(wanted.place))
+                yield self._backwards(block_and_line(wanted.place))
             case To.FROM:
-                yield self._forwards(_tid(wanted.place))
+                row = wanted.row if wanted.is_counted else None
+                yield self._forwards(block_and_line(wanted.place), row=row)
             case To.NEAR:
                 block = int(wanted.row / max(1, wanted.of) * self._blocks)
                 page = self._forwards((min(block, max(0, self._blocks - 1)), 0), at_start=block == 0)
@@ -651,8 +653,14 @@ def _clipped(row: Row, long: Sequence[int], sizes: Row) -> Row:
     return tuple(cut)
 
 
-def _tid(place: Row) -> tuple[int, int]:
-    """Return the block and the line of a row's place: "(12,7)"."""
+def count_blocks(on: Session, access: Access) -> int:
+    """Ask how many blocks a table has now."""
+    [[blocks]] = on.ask(f"SELECT pg_relation_size({access.oid}) / current_setting('block_size')::int")
+    return int(blocks or 0)
+
+
+def block_and_line(place: Row) -> tuple[int, int]:
+    """Return the block and the line of a row's place on the disk: "(12,7)"."""
     block, _, line = (place[0] or "(0,0)").strip("()").partition(",")
     return int(block), int(line)
 
