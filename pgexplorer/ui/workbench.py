@@ -10,7 +10,6 @@ from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QPushButton,
     QSplitter,
@@ -53,6 +52,7 @@ from pgexplorer.ui.tab_keeper import TabKeeper
 from pgexplorer.ui.tab_strip import TabStrip
 from pgexplorer.ui.views import history_view, pool_views
 from pgexplorer.ui.widgets import plain
+from pgexplorer.ui.widgets.elided_label import ElidedLabel
 from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.field_button import FieldButton
 from pgexplorer.ui.widgets.message_bar import MessageBar
@@ -815,7 +815,7 @@ def _splitter(way: Qt.Orientation, *widgets: QWidget) -> QSplitter:
     return splitter
 
 
-def _status_label(name: str) -> QLabel:
-    label = QLabel(textFormat=Qt.TextFormat.PlainText)
+def _status_label(name: str) -> ElidedLabel:
+    label = ElidedLabel()
     label.setObjectName(name)
     return label
