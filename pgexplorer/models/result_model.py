@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 from typing_extensions import override
 
-from pgexplorer.db.rows import Clipped, ListRows, Rows
+from pgexplorer.db.rows import Clipped, ListRows, Rows, State
 from pgexplorer.db.spool import Spool
 from pgexplorer.db.values import Column, Row, human_bytes
 
@@ -78,6 +78,16 @@ class ResultModel(QAbstractTableModel):
     def rows(self) -> Rows:
         """Return the rows that are shown."""
         return self._rows
+
+    def rest(self) -> str:
+        """Say in words why there may be rows beyond these, "" where these are all."""
+        match self._rows.state:
+            case State.MORE:
+                return "rows are still coming"
+            case State.CUT:
+                return "there are more rows at the server"
+            case State.COMPLETE:
+                return "" if self._rows.known <= MOST_ROWS else "there are more rows than a grid can show"
 
     def value(self, row: int, column: int) -> str | None:
         """Return a cell's whole value; None for NULL, and where the row is not to be had any more."""

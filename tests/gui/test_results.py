@@ -214,7 +214,8 @@ def test_that_text_is_found_in_all_of_a_long_cell_and_a_huge_one_is_told(connect
     grid.open_find()
     bar = grid.find_bar
     bar.text.setText("needle")
-    for step, said in ((bar.next, "row 700"), (bar.next, "row 700"), (bar.previous, "row 700")):
+    around = ((bar.next, "row 700, from the top"), (bar.previous, "row 700, from the end"))
+    for step, said in ((bar.next, "row 700"), *around):
         step()
         connected.until(lambda: not bar.is_looking)
         assert bar.said.text() == said

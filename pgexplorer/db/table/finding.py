@@ -61,6 +61,7 @@ class _Part(NamedTuple):
     where: Conditions
     columns: tuple[str, ...]
     is_around: bool
+    is_again: bool = False  # a row that was counted before
 
 
 class Finder:
@@ -91,6 +92,8 @@ class Finder:
                 yield Match(place, part.columns[column], steps + inside, is_around)
                 return
             steps += self._looked - before
+            if part.is_again:
+                self._looked = before
             yield Looked(self._looked)
 
     def _parts(self) -> Iterator[_Part]:
@@ -106,7 +109,7 @@ class Finder:
         for where in self._before(start):
             yield _Part(where, columns, is_around=True)
         if begun:
-            yield _Part(at, columns[:begun], is_around=True)
+            yield _Part(at, columns[:begun], is_around=True, is_again=True)
 
     # What is read is cut into parts, each of which is told by conditions.
 

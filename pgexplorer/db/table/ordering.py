@@ -234,8 +234,11 @@ def _all(conditions: Sequence[sql.Composable]) -> sql.Composable:
 
 
 def _text(column: sql.Composable) -> sql.Composable:
-    """Return a column of any type as the text that the grid shows; NULL stays NULL."""
-    return sql.SQL("CASE WHEN {0} IS NOT NULL THEN concat({0}) END").format(column)
+    """Return a column of any type as the text that the grid shows; NULL stays NULL.
+
+    It has the database's collation: ILIKE and regular expressions refuse one that is not deterministic.
+    """
+    return sql.SQL('CASE WHEN {0} IS NOT NULL THEN concat({0}) END COLLATE pg_catalog."default"').format(column)
 
 
 def _plain(text: str) -> str:

@@ -31,6 +31,7 @@ from pgexplorer.ui.table.actions import IN_MENU, ON_BAR, editing_actions, enable
 from pgexplorer.ui.table.count import TableCount
 from pgexplorer.ui.table.editing import TableEditing
 from pgexplorer.ui.table.filter import Shown, TableFilter
+from pgexplorer.ui.table.find import TableFind
 from pgexplorer.ui.table.grid import TableGrid
 from pgexplorer.ui.table.head import TableHead
 from pgexplorer.ui.table.links import TableLinks
@@ -93,6 +94,7 @@ class TablePanel(Panel):
         self.editing = TableEditing(self.grid, self.reader, self.message)
         self.sending = TableSending(self, server, jobs, self.reader, self.editing, self.message)
         self.links = TableLinks(self, server, jobs, self.grid, self.reader, self.message)
+        self.finding = TableFind(jobs, self.grid, self.reader, self._is_readable)
         self.trail = TableTrail(self, self._visit, self.settle)
         self._restoring: Visit | None = None  # whose place is to be shown when its rows are here
         self._empty = EmptyState("table", "", "")
@@ -102,6 +104,7 @@ class TablePanel(Panel):
         self.add_actions(
             [
                 Action("table.refresh", "Refresh", self.refresh, "F5", "refresh", "Read the table again"),
+                Action("table.find", "Find in the table…", self.grid.open_find, "Ctrl+F", "search"),
                 Action("table.where", "Filter rows", self.where.setFocus, "Ctrl+Shift+F", "filter"),
                 Action("table.condition", "Filter by a column…", self._add_condition, "Ctrl+Alt+F", "filter"),
                 Action("table.clear", "Clear filter and order", self.filter.clear, "", "close"),
@@ -118,6 +121,7 @@ class TablePanel(Panel):
                 Action("table.forth", "Forward to the next table", self.trail.forth, "Alt+Right", "arrow-right"),
             ]
         )
+        self.action("table.find").setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.crumbs = self.trail.make_crumbs(self.action("table.back"), self.action("table.forth"))
         self.pending_bar = PendingBar(*(self.action(f"table.{name}") for name in ON_BAR))
         self.editing.offered = lambda: [self.action(f"table.{name}") for name in IN_MENU]
@@ -167,6 +171,7 @@ class TablePanel(Panel):
         reader.known.connect(self.editing.know)
         reader.linked.connect(self.links.know)
         self.links.go_wanted.connect(self.trail.visit)
+        self.finding.failed.connect(self._search_failed)
         self.trail.shown.connect(self._show_relation)
         reader.pages.rowsInserted.connect(self._show_whether_empty)
         reader.pages.rowsRemoved.connect(self._show_whether_empty)
@@ -226,6 +231,7 @@ class TablePanel(Panel):
         self.filter.show_chips()
         self.trail.show(Visit(self.relation, self.filter.now()))
         self._say("reading…")
+        self.grid.find_bar.stop()
         self.reader.open(table, self._query, start, before)
         self.sending.read_from(in_use.profile.address)
 
@@ -243,6 +249,7 @@ class TablePanel(Panel):
         if self.reader.table is None:
             return
         self.counting.stop()
+        self.grid.find_bar.stop()
         self._going = -1
         self.reader.forget()
         self._say_disconnected()
@@ -399,6 +406,7 @@ class TablePanel(Panel):
     @override
     def leave(self) -> None:
         self.counting.stop()
+        self.grid.find_bar.stop()
         self.grid.leave()
         self.links.leave()
         self.sending.leave()
@@ -451,6 +459,9 @@ class TablePanel(Panel):
     def _not_counted(self, error: Exception) -> None:
         self._take_back()
         show_failure(self.message, error, self._server, self._count)
+
+    def _search_failed(self, error: Exception, again: Callable[[], object]) -> None:
+        show_failure(self.message, error, self._server, again)
 
     def _ask_row(self) -> None:
         if self.reader.is_pass:

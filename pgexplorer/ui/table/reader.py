@@ -178,10 +178,14 @@ class TableReader(QObject):
 
     def go_to(self, row: int) -> None:
         """Count to the row, from 0, and show it. `counted` tells how far it is, `read` that it is there."""
+        self.show(Read(To.AT, row=row))
+
+    def show(self, wanted: Read, then: Callable[[], object] | None = None) -> None:
+        """Read a page in place of the rows that are here, and call *then* once it is in the model."""
         if self._table is not None and not self.is_pass:
             self._halted = False
             self._give_up()
-            self._ask(Read(To.AT, row=row))
+            self._ask(wanted, then)
 
     def stop(self) -> None:
         """End what is being read; the rows that are here stay."""
@@ -249,7 +253,7 @@ class TableReader(QObject):
         if wanted is not None:
             self._ask(wanted)
 
-    def _ask(self, wanted: Read) -> None:
+    def _ask(self, wanted: Read, then: Callable[[], object] | None = None) -> None:
         table = self._table
         assert table is not None
 
@@ -257,12 +261,14 @@ class TableReader(QObject):
             if isinstance(news, Page):
                 self.pages.take(wanted, news)
                 self.read.emit(news)
+                if then is not None:
+                    then()
             elif isinstance(news, Counting):
                 self.counted.emit(news)
 
         def again() -> None:
             self._halted = False
-            self._ask(wanted)
+            self._ask(wanted, then)
 
         self._start(lambda: table.read(wanted), heard, again)
 

@@ -1,22 +1,70 @@
-"""Finding text in a table of any size: in slices, from the current cell onwards, stopped by Escape."""
+"""Finding text in a table of any size: in slices, from the current cell onwards, stopped by Escape.
+
+Where the rows are not all here, who has them looks through the others.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import Protocol, cast, runtime_checkable
 
-from PySide6.QtCore import QAbstractItemModel, QEvent, QModelIndex, QObject, Qt, QTimer
+from PySide6.QtCore import QAbstractItemModel, QEvent, QItemSelectionModel, QModelIndex, QObject, Qt, QTimer
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QTableView
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QTableView, QVBoxLayout
 from typing_extensions import override
 
 from pgexplorer.ui import icons, theme
+from pgexplorer.ui.widgets.elided_label import ElidedLabel
 from pgexplorer.ui.widgets.grid_paint import CopyRole, Line, lines_of
 
 _SLICE = 0.006  # seconds of work between two turns of the event loop
 _ROWS = 128  # that are taken at once
 _MOST_OF_A_CELL = 1 << 20  # bytes: of a larger one the beginning alone is looked through
+_ELSEWHERE = -1  # in place of a column: whether the row holds the text is not known here
 _WHOLE = {str, type(None)}  # a cell of another type is the beginning of a long one
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is to be looked for where the rows are not here."""
+
+    text: str
+    columns: tuple[int, ...]  # those in sight, as they stand on the screen
+    row: int  # from which on
+    begun: int  # how many columns of that row, in the order of looking, come last
+    step: int  # 1 onwards, -1 backwards
+    is_around: bool  # whether it has begun again at the other end
+
+    def words(self, is_around: bool) -> str:
+        """Say where a search has begun again, if it has."""
+        return around_words(self.step) if is_around or self.is_around else ""
+
+
+def around_words(step: int) -> str:
+    """Say where a search began again that went by *step* rows."""
+    return ", from the top" if step > 0 else ", from the end"
+
+
+class Beyond(Protocol):
+    """Who has the rows that are not here. It tells the bar by `say`, and by `end` once it has looked."""
+
+    def begin(self, sought: Sought) -> str:
+        """Begin to look; return why not in a few words, "" where it does."""
+        ...
+
+    def stop(self) -> None:
+        """Stop looking."""
+        ...
+
+
+@runtime_checkable
+class Open(Protocol):
+    """A model that may not have all the rows."""
+
+    def rest(self) -> str:
+        """Say in words why there may be more, "" where there are none."""
+        ...
 
 
 class FindBar(QFrame):
@@ -28,8 +76,12 @@ class FindBar(QFrame):
     def __init__(self, view: QTableView) -> None:
         super().__init__(view)
         self._view = view
-        self._cells: Iterator[tuple[int, int] | None] = iter(())
+        self.beyond: Beyond | None = None
+        self._is_beyond = False  # whether it is looking now
+        self.number: Callable[[int], str] = lambda row: f"{row + 1:,}"  # of a row of the view
+        self._cells: Iterator[tuple[int, int] | Sought | None] = iter(())
         self._looked = self._partly = self._away = 0
+        self._step, self._is_around = 1, False  # which way, and whether it has begun again at the other end
         self._model: QAbstractItemModel | None = None  # that is looked through
         self._first = 0
         self._lines: Sequence[Line | None] = []  # the rows that are at hand, from the first on
@@ -37,20 +89,25 @@ class FindBar(QFrame):
         self.setProperty("surface", True)
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self.setAutoFillBackground(True)
-        self.text = QLineEdit(placeholderText="Find in the result", clearButtonEnabled=True)
+        self.text = QLineEdit(clearButtonEnabled=True)
         self.text.setObjectName("find.text")
-        self.text.setAccessibleName("Find in the result")
-        self.text.setMinimumWidth(theme.scaled(190))
+        self.call_it("the result")
+        self.text.setMinimumWidth(theme.scaled(60))
         self.text.returnPressed.connect(self.next)
         self.text.textEdited.connect(self._edited)
-        self.said = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.said = ElidedLabel()  # below the field, which so stays where one types
         self.said.setObjectName("find.said")
+        self.said.setAccessibleName("What the search has found")
         self.said.setProperty("muted", True)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(8, 6, 6, 6)
+        self.said.hide()
+        row = QHBoxLayout()
         row.setSpacing(4)
-        row.addWidget(self.text)
-        row.addWidget(self.said)
+        row.addWidget(self.text, 1)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(8, 6, 6, 6)
+        whole.setSpacing(4)
+        whole.addLayout(row)
+        whole.addWidget(self.said)
         buttons: list[tuple[str, str, Callable[[], None]]] = [
             ("arrow-up", "Previous", self.previous),
             ("arrow-down", "Next", self.next),
@@ -71,10 +128,15 @@ class FindBar(QFrame):
         view.installEventFilter(self)
         self.hide()
 
+    def call_it(self, what: str) -> None:
+        """Say what is looked through: "the table"."""
+        self.text.setPlaceholderText(f"Find in {what}")
+        self.text.setAccessibleName(f"Find in {what}")
+
     @property
     def is_looking(self) -> bool:
         """Whether a search is under way."""
-        return self._timer.isActive()
+        return self._timer.isActive() or self._is_beyond
 
     def open_bar(self) -> None:
         """Show the bar and have the person type."""
@@ -98,19 +160,34 @@ class FindBar(QFrame):
         """Look backwards from the current cell."""
         self._look(-1)
 
+    def escape(self) -> None:
+        """Stop looking; where nothing is looked for, go back to the cells."""
+        if self.is_looking:
+            self.stop()
+        else:
+            self.close_bar()
+
     def stop(self) -> None:
         """Stop looking."""
         if self.is_looking:
-            self._timer.stop()
-            self._say("stopped")
+            self._halt()
+            self.say("stopped")
+
+    def end(self, words: str) -> None:
+        """Take that the rows that are not here were looked through, and say what came of it."""
+        self._is_beyond = False
+        self.say(words)
+
+    def _halt(self) -> None:
+        self._timer.stop()
+        if self._is_beyond and self.beyond is not None:
+            self._is_beyond = False
+            self.beyond.stop()
 
     @override
     def keyPressEvent(self, arg__1: QKeyEvent) -> None:
         if arg__1.key() == Qt.Key.Key_Escape:
-            if self.is_looking:
-                self.stop()
-            else:
-                self.close_bar()
+            self.escape()
         elif arg__1.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up):
             self._look(1 if arg__1.key() == Qt.Key.Key_Down else -1)
         else:
@@ -124,23 +201,23 @@ class FindBar(QFrame):
 
     def _edited(self) -> None:
         self.stop()
-        self._say("")
+        self.say("")
 
     def _look(self, step: int) -> None:
         model = cast("QAbstractItemModel | None", self._view.model())
         wanted = self.text.text().casefold()
+        self._halt()
         if model is None or not wanted or not model.rowCount() or not model.columnCount():
-            self._timer.stop()
-            self._say("" if not wanted else "nothing to look through")
+            self.say("" if not wanted else "nothing to look through")
             return
         self._looked = self._partly = self._away = 0
-        self._model = model
+        self._model, self._step = model, step
         self._cells = self._hits(model, wanted, step)
-        self._say("looking…")
+        self.say("looking…")
         self._timer.start()
 
-    def _hits(self, model: QAbstractItemModel, wanted: str, step: int) -> Iterator[tuple[int, int] | None]:
-        """Yield a cell that holds *wanted*, and None after each row that holds none.
+    def _hits(self, model: QAbstractItemModel, wanted: str, step: int) -> Iterator[tuple[int, int] | Sought | None]:
+        """Yield a cell that holds *wanted*, None after each row that holds none, and from where on they are not here.
 
         By the columns in sight, as on the screen: the rest of the current row, all others, and then its beginning.
         """
@@ -149,23 +226,27 @@ class FindBar(QFrame):
         columns = [column for column in columns if not head.isSectionHidden(column)]
         if not columns:
             return
-        row, at, count = 0, -1 if step > 0 else 0, model.rowCount()
+        shown = tuple(columns)
+        if step < 0:
+            columns.reverse()
+        row, begun, count = 0, 0 if step > 0 else len(columns), model.rowCount()
         current = self._view.currentIndex()
         if current.isValid() and current.column() in columns:
-            row, at = current.row(), columns.index(current.column())
-        ahead, behind = (columns[at + 1 :], columns[: at + 1]) if step > 0 else (columns[:at], columns[at:])
-        if step < 0:
-            ahead, behind, columns = ahead[::-1], behind[::-1], columns[::-1]
+            row, begun = current.row(), columns.index(current.column()) + 1
         for number in range(count + 1):
             each = (row + step * number) % count
-            part = ahead if not number else behind if number == count else columns
-            column = self._in_row(model, each, part, wanted, step)
-            yield None if column is None else (each, column)
+            self._is_around = number == count or not 0 <= row + step * number < count
+            part = columns[begun:] if not number else columns[:begun] if number == count else columns
+            found = self._in_row(model, each, part, wanted, step)
+            if found is _ELSEWHERE:
+                yield Sought(self.text.text(), shown, each, 0 if number else begun, step, self._is_around)
+                return
+            yield None if found is None else (each, found)
 
     def _in_row(
         self, model: QAbstractItemModel, row: int, columns: Sequence[int], wanted: str, step: int
     ) -> int | None:
-        """Return the first of *columns* whose cell in *row* holds *wanted*."""
+        """Return the first of *columns* whose cell in *row* holds *wanted*; _ELSEWHERE where that is not known here."""
         self._looked += len(columns)
         if not columns or row >= model.rowCount():  # the result may have changed meanwhile
             return None
@@ -176,17 +257,21 @@ class FindBar(QFrame):
         line = self._lines[row - self._first]
         if line is None:
             self._away += 1
-            return None
+            return None if self.beyond is None else _ELSEWHERE
         if len(line) <= max(columns):
             return None
         texts = ["NULL" if line[column] is None else str(line[column]) for column in columns]
-        if wanted in "\0".join(texts).casefold():
-            return next(
-                (column for column, text in zip(columns, texts, strict=True) if wanted in text.casefold()), None
-            )
-        for column in columns:
-            if type(line[column]) not in _WHOLE and self._in_rest(model, row, column, wanted):
+        is_in = wanted in "\0".join(texts).casefold()
+        if not is_in and all(type(line[column]) in _WHOLE for column in columns):
+            return None
+        for column, text in zip(columns, texts, strict=True):
+            if wanted in text.casefold():
                 return column
+            if type(line[column]) not in _WHOLE and getattr(line[column], "size", None) is not None:
+                if self.beyond is not None:
+                    return _ELSEWHERE
+                if self._in_rest(model, row, column, wanted):
+                    return column
         return None
 
     def _in_rest(self, model: QAbstractItemModel, row: int, column: int, wanted: str) -> bool:
@@ -208,11 +293,14 @@ class FindBar(QFrame):
         self._lines = []  # they may be others by now
         end = time.perf_counter() + _SLICE
         for found in self._cells:
+            if isinstance(found, Sought):
+                self._go_beyond(found)
+                return
             if found is not None:
                 self._found(model.index(*found))
                 return
             if time.perf_counter() > end:
-                self._say(f"{self._looked:,} cells…")
+                self.say(f"{self._looked:,} cells…")
                 return
         self._timer.stop()
         said = ["not found"]
@@ -220,25 +308,46 @@ class FindBar(QFrame):
             said.append(f"{self._partly:,} long cell{' was' if self._partly == 1 else 's were'} looked through in part")
         if self._away:
             said.append(f"{self._away:,} row{' is' if self._away == 1 else 's are'} not here")
-        self._say("; ".join(said))
+        if isinstance(model, Open) and (rest := model.rest()):
+            said.append(rest)
+        self.say("; ".join(said))
+
+    def _go_beyond(self, sought: Sought) -> None:
+        self._timer.stop()
+        assert self.beyond is not None
+        self._is_beyond = True
+        if why := self.beyond.begin(sought):
+            self.end(f"not in the rows that are here; {why}")
 
     def _found(self, index: QModelIndex) -> None:
         self._timer.stop()
-        self._view.setCurrentIndex(index)
-        self._view.scrollTo(index)
-        self._say(f"row {index.row() + 1:,}")
+        self.go_to(index)
+        self.say(f"row {self.number(index.row())}{around_words(self._step) if self._is_around else ''}")
 
-    def _say(self, words: str) -> None:
+    def go_to(self, index: QModelIndex) -> None:
+        """Make *index* the current cell, and bring it into sight where this bar does not hide it."""
+        view = self._view
+        # The only one selected, whatever keys are held: Shift+F3 goes back.
+        view.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        view.scrollTo(index)
+        seat = self.geometry().translated(-view.viewport().pos())
+        if seat.intersects(view.visualRect(index)):
+            view.scrollTo(index, QTableView.ScrollHint.PositionAtCenter)
+
+    def say(self, words: str) -> None:
+        """Say how far it is, or what came of it."""
         if words != self.said.text():
             self.said.setText(words)
-            self.adjustSize()
+            self.said.setVisible(bool(words))
             self._place()
 
     def _place(self) -> None:
-        view = self._view
-        self.adjustSize()
-        right = view.viewport().geometry().right()
-        self.move(max(0, right - self.width() - theme.scaled(8)), view.horizontalHeader().height() + theme.scaled(6))
+        """Sit in the upper right corner of the rows, no wider than they are."""
+        rows, edge = self._view.viewport().geometry(), theme.scaled(8)
+        wide = min(theme.scaled(330), self._view.width() - 2 * edge)
+        self.setGeometry(
+            max(edge, rows.right() - wide - edge), rows.top() + theme.scaled(6), wide, self.sizeHint().height()
+        )
 
 
 def _call(wanted: Callable[[], None], _checked: bool = False) -> None:

@@ -405,6 +405,8 @@ class Grid(QTableView):
             event.accept()
         elif event.key() == Qt.Key.Key_G and event.modifiers() == Qt.KeyboardModifier.ControlModifier:
             self.ask_row()  # before FindNext, which is Ctrl+G too on some systems
+        elif event.key() == Qt.Key.Key_Escape and self.find_bar.isVisible():
+            self.find_bar.escape()
         elif event.matches(QKeySequence.StandardKey.Find):
             self.open_find()
         elif event.matches(QKeySequence.StandardKey.FindNext):

@@ -33,7 +33,7 @@ class Whole:
         news = list(self.table.again().find(Wanted(text, self.columns, start, begun, backwards)))
         assert all(a.rows <= b.rows for a, b in pairwise(each for each in news if isinstance(each, Looked)))
         if not news or not isinstance(news[-1], Match):
-            assert not news or news[-1].rows >= len(self.rows)
+            assert not news or news[-1].rows == len(self.rows)
             return None
         match = news[-1]
         found = self.places.index(match.place)
