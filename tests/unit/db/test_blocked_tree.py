@@ -5,30 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from fix_sessions import session
 from pgexplorer.db.activity.figures import Figures, Sample, Samples
-from pgexplorer.db.activity.sessions import PREPARED, Level, Session, blocked_tree
-
-PLAIN = Session(
-    1,
-    0.0,
-    "client backend",
-    "shop",
-    "app",
-    "",
-    "local",
-    "idle",
-    5.0,
-    "Client",
-    "ClientRead",
-    None,
-    None,
-    60.0,
-    "select 1",
-)
-
-
-def session(pid, *blockers, **changed):
-    return replace(PLAIN, pid=pid, blockers=blockers, **changed)
+from pgexplorer.db.activity.sessions import PREPARED, Level, blocked_tree
 
 
 def shape(nodes):
@@ -87,7 +66,7 @@ def test_that_any_blockers_leave_every_session_there_once():
     ],
 )
 def test_that_what_stands_out_is_told_in_words(changed, level, words):
-    found = replace(PLAIN, **changed)
+    found = replace(session(1), **changed)
     assert found.level is level
     assert [text for _, text in found.findings] == words
 

@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 
-from pgexplorer.db.activity.sessions import Session
+from fix_sessions import session
 from pgexplorer.models.activity_model import (
     FINDINGS,
     ICON_ROLE,
@@ -22,29 +22,6 @@ from pgexplorer.models.activity_model import (
     Which,
     arranged,
 )
-
-PLAIN = Session(
-    1,
-    5.0,
-    "client backend",
-    "shop",
-    "app",
-    "",
-    "local",
-    "idle",
-    5.0,
-    "Client",
-    "ClientRead",
-    None,
-    None,
-    60.0,
-    "select 1",
-)
-
-
-def session(pid, *blockers, **changed):
-    return replace(PLAIN, pid=pid, started=float(pid), blockers=blockers, **changed)
-
 
 SESSIONS = [
     session(1),
