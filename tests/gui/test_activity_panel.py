@@ -99,7 +99,7 @@ def test_that_sessions_are_listed_with_the_programs_own_slots_marked(connected, 
     assert "of 16 connections" in connected.find("activity.said").text()
     QAbstractItemModelTester(panel.sessions.model, QAbstractItemModelTester.FailureReportingMode.Warning, panel)
     panel.look_again()
-    connected.until(lambda: not panel._is_wanted and panel._job is None)
+    connected.until(lambda: not panel.looker.is_at_work)
     connected.server.in_use.pool.putconn(held)
 
 

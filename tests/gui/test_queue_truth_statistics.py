@@ -247,14 +247,13 @@ def test_that_killed_leaked_and_left_open_connections_are_told_first_with_their_
 def test_that_truth_looks_again_by_itself_and_one_look_at_a_time(connected, shown, admin):
     panel = shown(TruthPanel)
     looked = []
-    show = panel._show
-    panel._show = lambda found: (looked.append(found.at), show(found))
+    panel.looker.found.connect(lambda found: looked.append(found.at))
     most = 0
     for _ in range(20):
         panel.look_again()
-        first = panel._job
+        first = panel.looker.job
         panel.look_again()
-        assert panel._job is first
+        assert panel.looker.job is first
         most = max(most, admin.value(SIDES))
     connected.until(lambda: len(looked) >= 3)
     assert most <= 1

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 from typing_extensions import override
@@ -15,14 +15,15 @@ from pgexplorer.db.activity.statements import Statements, read_statements, reset
 from pgexplorer.db.errors import describe
 from pgexplorer.db.profile import Environment
 from pgexplorer.db.truth import Trouble, trouble_of
-from pgexplorer.jobs import Job, Jobs
-from pgexplorer.server import Server
+from pgexplorer.jobs import Jobs
+from pgexplorer.server import InUse, Server
 from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.activity.pgbouncer import PgBouncerPage
 from pgexplorer.ui.activity.sessions import SessionsPage
 from pgexplorer.ui.activity.statements import StatementsPage
 from pgexplorer.ui.ask import ask
 from pgexplorer.ui.confirm_dialog import confirm_on_production
+from pgexplorer.ui.looker import Looker
 from pgexplorer.ui.panel import Panel
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.elided_label import ElidedLabel
@@ -45,9 +46,6 @@ class ActivityPanel(Panel):
         super().__init__("activity", parent)
         self._server = server
         self._jobs = jobs
-        self._job: Job | None = None
-        self._is_paused = False
-        self._is_wanted = False  # another look, as soon as the one under way is over
         self._sized_at = float("-inf")
         self.seen: Seen | None = None
         self.add_actions(
@@ -80,12 +78,12 @@ class ActivityPanel(Panel):
         self.grid = self.sessions.grid
         self.grid.addActions([self.action(f"activity.{name}") for name in ("copy", "cancel", "terminate")])
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
-        self._timer = QTimer(self, singleShot=True)
-        self._timer.timeout.connect(self._look)
+        self.looker = Looker(self, server, jobs, self._make, self._pause_ms, self._failed)
+        self.looker.found.connect(self._show)
         self._lay_out()
         self.sessions.chosen_changed.connect(self._chosen)
-        self.statements.order_changed.connect(self._look_soon)
-        self.pgbouncer.view_changed.connect(self._look_soon)
+        self.statements.order_changed.connect(self.looker.look_soon)
+        self.pgbouncer.view_changed.connect(self.looker.look_soon)
         for signal in (server.opened, server.swapped, server.closed):
             signal.connect(self._changed)
         self._changed()
@@ -108,7 +106,7 @@ class ActivityPanel(Panel):
         for seconds in _RATES:
             self.rate.addItem(f"{seconds} s", seconds)
         self.rate.setCurrentIndex(1)
-        self.rate.currentIndexChanged.connect(self._look_soon)
+        self.rate.currentIndexChanged.connect(self.looker.look_soon)
         head = QHBoxLayout()
         head.setSpacing(6)
         head.addWidget(self._said, 1)
@@ -172,25 +170,24 @@ class ActivityPanel(Panel):
         seats: dict[str, QWidget] = {"": self.pgbouncer, _SESSIONS: self.sessions, _STATEMENTS: self.statements}
         self._stack.setCurrentWidget(seats.get(page, self._charts_seat))
         self._enable()
-        self._look_soon()
+        self.looker.look_soon()
 
     # -- looking ------------------------------------------------------------------------------------------------
 
     @property
     def is_looking(self) -> bool:
         """Whether a look is under way, or will be without being asked for."""
-        return self._job is not None or self._timer.isActive()
+        return self.looker.is_looking
 
     @property
     def is_paused(self) -> bool:
         """Whether it waits for a person to have it look again."""
-        return self._is_paused
+        return self.looker.is_paused
 
     @override
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if not self._is_paused:
-            self._look()
+        self.looker.look_soon()
 
     @override
     def hideEvent(self, event: QHideEvent) -> None:
@@ -199,45 +196,16 @@ class ActivityPanel(Panel):
 
     @override
     def leave(self) -> None:
-        self._timer.stop()
-        self._is_wanted = False
-        if self._job is not None:
-            self._job.ignore()
+        self.looker.leave()
 
     def look_again(self) -> None:
         """Look now, and go on looking."""
-        self._is_paused = False
         self.message.clear()
-        self._look_soon()
+        self.looker.look_again()
 
-    def _look_soon(self) -> None:
-        """Look now; where a look is under way, right after it."""
-        if self._job is not None:
-            self._is_wanted = True
-        elif not self._is_paused:
-            self._look()
-
-    def _look(self) -> None:
-        in_use = self._server.in_use
-        if in_use is None or self._job is not None or not self.isVisible():
-            return  # never two at once: the end of the one under way begins the next
-        self._timer.stop()
-        self._is_wanted = False
-        work = self._work(in_use.side)
-
-        def done(found: object) -> None:
-            if self._server.in_use is in_use:
-                self._show(found)
-
-        def failed(error: Exception) -> None:
-            if self._server.in_use is in_use:
-                self._failed(error)
-
-        self._job = self._jobs.call(work, name="look at the activity", done=done, failed=failed, ended=self._looked)
-
-    def _work(self, side: Any) -> Callable[[], object]:
+    def _make(self, in_use: InUse) -> Callable[[], object]:
         """Return the look that the page in sight wants."""
-        page = self._page()
+        page, side = self._page(), in_use.side
         if not page:
             wanted = self.pgbouncer.wanted()
             return lambda: show(side, wanted)
@@ -249,20 +217,14 @@ class ActivityPanel(Panel):
         figures = self.charts is not None  # once there are charts, they go on while the sessions are in sight
         return lambda: look(side, chosen=chosen, with_figures=figures, with_sizes=sizes)
 
-    def _looked(self) -> None:
-        self._job = None
-        if not self.isVisible() or not self._server.is_open or self._is_paused:
-            return
-        if self._is_wanted:
-            self._look()
-        else:
-            self._timer.start(int(self.rate.currentData()) * 1000)
+    def _pause_ms(self) -> int:
+        return int(self.rate.currentData()) * 1000
 
     def _failed(self, error: Exception) -> None:
         trouble = trouble_of(error)
         if trouble is Trouble.BUSY:  # who holds the side connection gives it back in a moment
             return
-        self._is_paused = True
+        self.looker.pause()
         words = describe(error)
         kind: MessageKind = "warning" if trouble is Trouble.FULL else "error"
         detail = "\n".join(part for part in (words.title, words.detail) if part)
@@ -271,8 +233,7 @@ class ActivityPanel(Panel):
 
     def _changed(self) -> None:
         """Begin anew: another server, or none."""
-        self.leave()
-        self._is_paused = False
+        self.looker.begin_anew()
         self._sized_at = float("-inf")
         self.seen = None
         self.message.clear()
@@ -333,7 +294,7 @@ class ActivityPanel(Panel):
 
     def _chosen(self) -> None:
         self._enable()
-        self._look_soon()
+        self.looker.look_soon()
 
     def _copy(self) -> None:
         if session := self.sessions.chosen():
@@ -362,7 +323,7 @@ class ActivityPanel(Panel):
             def done(outcome: Outcome) -> None:
                 kind: MessageKind = "success" if outcome.is_done else "warning"
                 self.message.show_message(kind, outcome.text, "", outcome.hint)
-                self._look_soon()
+                self.looker.look_soon()
 
             def failed(error: Exception) -> None:
                 words = describe(error)
@@ -388,7 +349,7 @@ class ActivityPanel(Panel):
 
             def done(_nothing: None) -> None:
                 self.message.show_message("success", "pg_stat_statements counts from nothing again.")
-                self._look_soon()
+                self.looker.look_soon()
 
             self._jobs.call(lambda: reset_statements(side), name="reset the statements", done=done, failed=failed)
 

@@ -1,10 +1,10 @@
 """The truth: what the pool believes of each connection, what its socket and the server say, and why they differ."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QBrush,
     QFontMetrics,
@@ -31,11 +31,12 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from pgexplorer.db.truth import Looked, Row, Trouble, look
-from pgexplorer.jobs import Job, Jobs
+from pgexplorer.jobs import Jobs
 from pgexplorer.pool.slot import SlotState
-from pgexplorer.server import Server
+from pgexplorer.server import InUse, Server
 from pgexplorer.ui import theme
 from pgexplorer.ui.actions import Action, button
+from pgexplorer.ui.looker import Looker
 from pgexplorer.ui.panel import Panel
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.elided_label import ElidedLabel
@@ -85,10 +86,7 @@ class TruthPanel(Panel):
     def __init__(self, server: Server, jobs: Jobs) -> None:
         super().__init__("truth")
         self._server = server
-        self._jobs = jobs
-        self._job: Job | None = None
         self._last: Looked | None = None
-        self._is_paused = False
         self.add_actions(
             [Action("truth.look", "Look again", self.look_again, icon="refresh", tip="Ask pool, sockets and server")]
         )
@@ -100,8 +98,8 @@ class TruthPanel(Panel):
         self._more.setProperty("muted", True)
         self._more.hide()
         self._lay_out()
-        self._timer = QTimer(self, interval=_PAUSE, singleShot=True)
-        self._timer.timeout.connect(self._look)
+        self.looker = Looker(self, server, jobs, self._make, lambda: _PAUSE)
+        self.looker.found.connect(self._show)
         for signal in (server.opened, server.swapped, server.closed):
             signal.connect(self._changed)
         self._changed()
@@ -131,63 +129,40 @@ class TruthPanel(Panel):
     @property
     def is_looking(self) -> bool:
         """Whether a look is under way, or will be without being asked for."""
-        return self._job is not None or self._timer.isActive()
+        return self.looker.is_looking
 
     @property
     def is_paused(self) -> bool:
         """Whether it waits for a person to have it look again."""
-        return self._is_paused
+        return self.looker.is_paused
 
     @override
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if not self._is_paused:
-            self._look()
+        self.looker.look_soon()
 
     @override
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self.leave()
 
+    @override
     def leave(self) -> None:
-        """Stop looking. A look that is under way closes its connection by itself, and is not heard any more."""
-        self._timer.stop()
-        if self._job is not None:
-            self._job.ignore()
+        self.looker.leave()
 
     def look_again(self) -> None:
         """Look now, and go on looking."""
-        self._is_paused = False
         self.message.clear()
-        self._look()
+        self.looker.look_again()
 
-    def _look(self) -> None:
-        in_use = self._server.in_use
-        if in_use is None or self._job is not None or not self.isVisible():
-            return  # never two at once: the end of the one under way begins the next
-        self._timer.stop()
+    def _make(self, in_use: InUse) -> Callable[[], Looked]:
         pool, side, before = in_use.pool, self._server.side(), self._last
-
-        def looked(found: Looked) -> None:
-            if self._server.in_use is not None and self._server.in_use.pool is pool:
-                self._show(found)
-
-        self._job = self._jobs.call(
-            lambda: look(pool, side, before), name="look for the truth", done=looked, ended=self._looked
-        )
-
-    def _looked(self) -> None:
-        self._job = None
-        if self.isVisible() and self._server.is_open and not self._is_paused:
-            self._timer.start()
+        return lambda: look(pool, side, before)
 
     def _changed(self) -> None:
         """Begin anew: another pool, or none."""
         self._last = None
-        self._is_paused = False
-        if self._job is not None:
-            self._job.ignore()
-        self._timer.stop()
+        self.looker.begin_anew()
         self.message.clear()
         self.table.set_rows(())
         is_open = self._server.is_open
@@ -195,7 +170,7 @@ class TruthPanel(Panel):
         self._pages.setCurrentIndex(1 if is_open else 0)
         if is_open:
             self._said.setText("Looking…")
-            self._look()
+            self.looker.look_soon()
         else:
             self._nothing.say(
                 "eye",
@@ -216,7 +191,7 @@ class TruthPanel(Panel):
         if trouble is None:
             self.message.clear()
         elif trouble is not Trouble.BUSY:  # who holds the side connection gives it back in a moment
-            self._is_paused = True
+            self.looker.pause()
             kind: MessageKind = "warning" if trouble in {Trouble.FULL, Trouble.INDIRECT} else "error"
             hint = _HINTS.get(trouble) or found.hint
             self.message.show_message(kind, trouble, found.words, f"{hint} Paused until you look again.".strip())
