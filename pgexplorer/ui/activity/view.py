@@ -7,14 +7,13 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QToolTip,
     QTreeView,
 )
 from typing_extensions import override
 
 from pgexplorer.models.activity_model import ICON_ROLE, INK_ROLE, TIP_ROLE
 from pgexplorer.ui import icons, theme
-from pgexplorer.ui.widgets import plain
+from pgexplorer.ui.widgets import tips
 
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -42,9 +41,7 @@ class CellPainter(QStyledItemDelegate):
     def helpEvent(
         self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: _Index
     ) -> bool:
-        text = str(index.data(TIP_ROLE) or "")
-        QToolTip.showText(event.globalPos(), plain.tool_tip(text[:2_000]), view)
-        return True
+        return tips.show_tip(event, str(index.data(TIP_ROLE) or "")[:2_000], view)
 
 
 class RowsView(QTreeView):

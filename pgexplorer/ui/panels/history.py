@@ -1,7 +1,7 @@
 """The history: what was run, when, and what came of it; searched, read, and run once more. It needs no connection."""
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QHelpEvent, QResizeEvent, QShowEvent
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
-    QToolTip,
     QVBoxLayout,
     QWidget,
 )
@@ -41,7 +40,7 @@ from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.ask import ask
 from pgexplorer.ui.panel import Panel
 from pgexplorer.ui.sql.commands import POSTGRESQL
-from pgexplorer.ui.widgets import plain
+from pgexplorer.ui.widgets import plain, tips
 from pgexplorer.ui.widgets.code_view import CodeView
 from pgexplorer.ui.widgets.elided_label import ElidedLabel
 from pgexplorer.ui.widgets.empty_state import EmptyState
@@ -363,14 +362,10 @@ class _List(QTableView):
         self._fit()
 
     @override
-    def viewportEvent(self, event: object) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() is QHelpEvent.Type.ToolTip:
-            return self._show_tip(event.pos(), event.globalPos())
-        return super().viewportEvent(event)  # type: ignore[arg-type]
-
-    def _show_tip(self, at: QPoint, on_screen: QPoint) -> bool:
-        QToolTip.showText(on_screen, plain.tool_tip(self._entries.tip(self.indexAt(at))), self)
-        return True
+    def viewportEvent(self, event: QEvent) -> bool:
+        if (at := tips.asked_at(event)) is not None:
+            return tips.show_tip(event, self._entries.tip(self.indexAt(at)), self)
+        return super().viewportEvent(event)
 
     def _fit(self) -> None:
         """Give the columns their widths; where there is little room, leave some to the text beside the list."""

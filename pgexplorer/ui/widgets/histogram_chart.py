@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QFont, QFontMetricsF, QHelpEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
 from pgexplorer.ui import theme
-from pgexplorer.ui.widgets import plain
+from pgexplorer.ui.widgets import tips
 
 _PATTERNS = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 _LEAST_DECADES = 3
@@ -108,10 +108,8 @@ class HistogramChart(QWidget):
 
     @override
     def event(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
-            said = self.bucket_at(event.pos().x()) if self._plot().contains(QPointF(event.pos())) else ""
-            QToolTip.showText(event.globalPos(), plain.tool_tip(said), self)
-            return True
+        if (at := tips.asked_at(event)) is not None:
+            return tips.show_tip(event, self.bucket_at(at.x()) if self._plot().contains(QPointF(at)) else "", self)
         return super().event(event)
 
     @override

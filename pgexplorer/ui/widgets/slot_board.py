@@ -25,13 +25,12 @@ from PySide6.QtWidgets import (
     QSizePolicy,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QToolTip,
     QWidget,
 )
 from typing_extensions import override
 
 from pgexplorer.ui import theme
-from pgexplorer.ui.widgets import plain
+from pgexplorer.ui.widgets import plain, tips
 from pgexplorer.ui.widgets.slot_card import MORE, PLAIN, CardLook, Marked
 from pgexplorer.ui.widgets.slot_rows import Index, SlotRow, SlotRows
 
@@ -433,6 +432,4 @@ class _Height(QStyledItemDelegate):
 
     @override
     def helpEvent(self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: Index) -> bool:
-        words = self._board.words_at(event.pos())
-        QToolTip.showText(event.globalPos(), plain.tool_tip(words), self._board.viewport())
-        return True
+        return tips.show_tip(event, self._board.words_at(event.pos()), self._board.viewport())

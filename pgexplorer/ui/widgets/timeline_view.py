@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QFont,
-    QHelpEvent,
     QHideEvent,
     QKeyEvent,
     QMouseEvent,
@@ -18,11 +17,11 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QToolTip, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 from typing_extensions import override
 
 from pgexplorer.ui import theme
-from pgexplorer.ui.widgets import plain
+from pgexplorer.ui.widgets import tips
 from pgexplorer.ui.widgets.timeline_painter import MOST_WAITS, Step, TimelinePainter, take_step
 from pgexplorer.ui.widgets.timeline_sight import Places, Sight
 from pgexplorer.ui.widgets.timeline_source import LaneLike, SpanLike, TimelineSource, WaitLike
@@ -468,11 +467,10 @@ class TimelineView(QAbstractScrollArea):
 
     @override
     def viewportEvent(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
-            words = self.words_at(QPointF(event.pos()))
-            spot = QRect(event.pos() - QPoint(2, 2), QSize(5, 5))
-            QToolTip.showText(event.globalPos(), plain.tool_tip(words), self.viewport(), spot)
-            return True
+        if (at := tips.asked_at(event)) is not None:
+            return tips.show_tip(
+                event, self.words_at(QPointF(at)), self.viewport(), QRect(at - QPoint(2, 2), QSize(5, 5))
+            )
         return super().viewportEvent(event)
 
     @override
