@@ -1,6 +1,6 @@
 """What was changed in a table and not sent: rows with other values, new rows, rows that go; and the way back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pgexplorer.db.rows import Clipped
@@ -44,7 +44,7 @@ class Added:
 
 
 State = Edited | Added
-Step = Sequence[tuple[Slot, State | None, State | None]]  # what was, and what is
+Step = list[tuple[Slot, State | None, State | None]]  # what was, and what is
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ class Pending:
         self._done: list[Step] = []
         self._undone: list[Step] = []
         self._numbers = 0
+        self._counts = [0, 0, 0]  # changed, inserted, deleted: kept, for they are asked for after each letter
 
     def __bool__(self) -> bool:
         """Whether there is anything to be sent."""
@@ -95,15 +96,29 @@ class Pending:
 
     def new_number(self) -> int:
         """Return a number that no new row has had."""
-        self._numbers += 1
-        return self._numbers
+        return self.new_numbers(1)[0]
 
-    def put(self, states: Iterable[tuple[Slot, State | None]]) -> list[Slot]:
-        """Take the new states of rows as one step, None for as it was read; return the rows that are others now."""
-        step = [(slot, self._states.get(slot), state) for slot, state in states if self._states.get(slot) != state]
+    def new_numbers(self, count: int) -> range:
+        """Return numbers that no new rows have had."""
+        self._numbers += count
+        return range(self._numbers - count + 1, self._numbers + 1)
+
+    def states(self) -> dict[Slot, State]:
+        """Return what is pending now, for another thread: states never change, rows get others."""
+        return dict(self._states)
+
+    def put(self, states: Iterable[tuple[Slot, State | None]], *, joins: bool = False) -> list[Slot]:
+        """Take the new states of rows as one step, None for as it was read; return the rows that are others now.
+
+        With *joins* they become a part of the last step: a large one is taken in pieces.
+        """
+        step = [(slot, before, state) for slot, state in states if (before := self._states.get(slot)) != state]
         if not step:
             return []
-        self._done.append(step)
+        if joins and self._done:
+            self._done[-1] += step
+        else:
+            self._done.append(step)
         self._undone.clear()
         return self._take((slot, after) for slot, _, after in step)
 
@@ -123,6 +138,11 @@ class Pending:
         self._done.append(step)
         return self._take((slot, after) for slot, _, after in step)
 
+    def forget_undone(self) -> None:
+        """Forget the step that was taken back last: it was never wholly done."""
+        if self._undone:
+            self._undone.pop()
+
     @property
     def can_undo(self) -> bool:
         """Whether there is a step to take back."""
@@ -139,36 +159,47 @@ class Pending:
         self._states.clear()
         self._done.clear()
         self._undone.clear()
+        self._counts = [0, 0, 0]
         return slots
 
     def counts(self) -> Counts:
         """Return how much there is."""
-        states = self._states.values()
-        inserted = sum(isinstance(each, Added) for each in states)
-        deleted = sum(isinstance(each, Edited) and each.is_deleted for each in states)
-        return Counts(len(states) - inserted - deleted, inserted, deleted)
+        return Counts(*self._counts)
 
     def changes(self) -> list[Change]:
         """Return what is to be sent, in the order in which it was begun."""
-        found: list[Change] = []
-        for slot, state in self._states.items():
-            if isinstance(state, Added):
-                assert isinstance(slot, int)
-                found.append(Insert(slot, tuple(sorted(state.new.items()))))
-            else:
-                assert isinstance(slot, tuple)
-                if state.is_deleted:
-                    found.append(Delete(slot, state.place, state.old))
-                else:
-                    found.append(Update(slot, state.place, state.old, tuple(sorted(state.new.items()))))
-        return found
+        return changes_of(self._states)
 
     def _take(self, states: Iterable[tuple[Slot, State | None]]) -> list[Slot]:
         changed: list[Slot] = []
         for slot, state in states:
             changed.append(slot)
+            if (before := self._states.get(slot)) is not None:
+                self._counts[_kind(before)] -= 1
             if state is None:
                 self._states.pop(slot, None)
             else:
                 self._states[slot] = state
+                self._counts[_kind(state)] += 1
         return changed
+
+
+def changes_of(states: Mapping[Slot, State]) -> list[Change]:
+    """Return what is to be sent for *states*, in their order."""
+    found: list[Change] = []
+    for slot, state in states.items():
+        if isinstance(state, Added):
+            assert isinstance(slot, int)
+            found.append(Insert(slot, tuple(sorted(state.new.items()))))
+        else:
+            assert isinstance(slot, tuple)
+            if state.is_deleted:
+                found.append(Delete(slot, state.place, state.old))
+            else:
+                found.append(Update(slot, state.place, state.old, tuple(sorted(state.new.items()))))
+    return found
+
+
+def _kind(state: State) -> int:
+    """Return which of the counts a state is in."""
+    return 1 if isinstance(state, Added) else 2 if state.is_deleted else 0

@@ -1,7 +1,10 @@
 """Where new rows sit among those of a table, and so which row of a view is which."""
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator
+
+_BEYOND = 1 << 62
+_FEW = 50  # new rows that are looked for one by one; more are found on one way through all of them
 
 
 class Seats:
@@ -19,18 +22,45 @@ class Seats:
         """Yield the numbers of the new rows, from above."""
         return (number for _, _, number in self._seats)
 
-    def add(self, number: int, before: int) -> int:
-        """Seat a new row before the table's row *before*, behind those that sit there; return the view's row of it."""
-        self._turns += 1
-        seat = before, self._turns, number
-        insort(self._seats, seat)
-        self._by_number[number] = seat
-        return self.row_of(number)
+    def place(self, before: int) -> int:
+        """Return which row of the view a new row is that comes to sit before the table's row *before*."""
+        return before + bisect_right(self._seats, before, key=lambda seat: seat[0])
 
-    def remove(self, number: int) -> None:
-        """Let a new row go."""
-        seat = self._by_number.pop(number)
-        del self._seats[bisect_left(self._seats, seat)]
+    def add(self, numbers: Iterable[int], before: int) -> None:
+        """Seat new rows before the table's row *before*, in this order, behind those that sit there."""
+        seats = [(before, turn, number) for turn, number in enumerate(numbers, self._turns + 1)]
+        self._turns += len(seats)
+        at = bisect_right(self._seats, before, key=lambda seat: seat[0])
+        self._seats[at:at] = seats
+        self._by_number.update((seat[2], seat) for seat in seats)
+
+    def runs(self, numbers: Collection[int]) -> list[tuple[int, int]]:
+        """Return where new rows are that lie side by side in the view: of each run its first row and its length."""
+        found: list[tuple[int, int]] = []
+        row, length = -1, 0
+        for at in self._indexes(numbers):
+            here = self._seats[at][0] + at
+            if here != row + length or not length:
+                if length:
+                    found.append((row, length))
+                row, length = here, 0
+            length += 1
+        return [*found, (row, length)] if length else found
+
+    def remove_run(self, row: int, length: int) -> list[tuple[int, int]]:
+        """Let *length* new rows go from the view's *row* on; return before which row of the table each one sat."""
+        low = self._index(row)
+        gone = self._seats[low : low + length]
+        del self._seats[low : low + length]
+        for _, _, number in gone:
+            del self._by_number[number]
+        return [(number, before) for before, _, number in gone]
+
+    def _indexes(self, numbers: Collection[int]) -> list[int]:
+        if len(numbers) < _FEW:
+            return sorted(bisect_left(self._seats, self._by_number[number]) for number in numbers)
+        wanted = set(numbers)
+        return [at for at, seat in enumerate(self._seats) if seat[2] in wanted]
 
     def clear(self) -> None:
         """Let all go."""
@@ -46,28 +76,34 @@ class Seats:
         seat = self._by_number[number]
         return seat[0] + bisect_left(self._seats, seat)
 
-    def before(self, number: int) -> int:
-        """Return the table's row before which a new row sits."""
-        return self._by_number[number][0]
-
     def view(self, row: int) -> int:
         """Return the view's row of the table's *row*."""
         return row + bisect_right(self._seats, row, key=lambda seat: seat[0])
+
+    def next_before(self, row: int) -> int:
+        """Return the table's first row behind *row* that has a new row before it; one beyond all rows for none."""
+        at = bisect_right(self._seats, row, key=lambda seat: seat[0])
+        return self._seats[at][0] if at < len(self._seats) else _BEYOND
 
     def at(self, view: int) -> tuple[int, int | None]:
         """Return which row of the table the view's is, or stands before, and the number of the new row that it is."""
         if not self._seats:
             return view, None
+        low = self._index(view)
+        if low < len(self._seats) and self._seats[low][0] + low == view:
+            return self._seats[low][0], self._seats[low][2]
+        return view - low, None
+
+    def _index(self, view: int) -> int:
+        """Return how many new rows come before the view's row *view*."""
         low, high = 0, len(self._seats)
-        while low < high:  # how many new rows come before it
+        while low < high:
             middle = (low + high) // 2
             if self._seats[middle][0] + middle < view:
                 low = middle + 1
             else:
                 high = middle
-        if low < len(self._seats) and self._seats[low][0] + low == view:
-            return self._seats[low][0], self._seats[low][2]
-        return view - low, None
+        return low
 
     def shift(self, row: int, count: int) -> None:
         """Move those that sit behind *row* by *count* rows of the table, which came or went there.

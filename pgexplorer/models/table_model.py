@@ -1,7 +1,9 @@
 """A table as Qt sees it: every row has its place, a stretch of them is here, and numbers are put right on the way."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, cast
 
 from PySide6.QtCore import QModelIndex, QObject, Qt, Signal
 from typing_extensions import override
@@ -18,7 +20,48 @@ from pgexplorer.models.seats import Seats
 
 _ROOT = QModelIndex()
 _DISPLAY, _EDIT = Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole
+_MANY = 100  # rows from which on all of the view is told to be others, which costs less than to find each
 _SIGNS = {"inserted": "+ ", "deleted": "× ", "changed": "• ", "sent": "✓ "}
+
+
+@dataclass(frozen=True, slots=True)
+class _Whereabouts:
+    """The rows that are here, by what tells one from the others."""
+
+    bases: dict[Row, int]  # rows of the table
+    sent: dict[Row, int]  # the numbers of new rows that are in the table now
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Rows of the view that lie side by side."""
+
+    rows: Sequence[Any]  # of the table as they were read; or one new row: its number, or as it is in the table
+    places: Sequence[Place] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Rows that are to be changed, taken out of the view: who reads them is on whatever thread."""
+
+    parts: Sequence[_Part]
+    states: Mapping[Slot, State]  # what is pending
+    identity: Callable[[Place], Row]
+
+    def __iter__(self) -> Iterator[tuple[Slot, State]]:
+        """Yield what each row is kept under, and what is pending of it, or the row as it was read."""
+        for part in self.parts:
+            if part.places is not None:
+                for row, place in zip(part.rows, part.places, strict=True):
+                    yield self._of_table(row, place)
+            elif isinstance(number := part.rows[0], int):
+                yield number, self.states[number]
+            else:
+                yield self._of_table(*number)
+
+    def _of_table(self, row: Row, place: Place) -> tuple[Slot, State]:
+        slot = self.identity(place)
+        return slot, self.states.get(slot) or Edited(place, row)
 
 
 class TableModel(ResultModel):
@@ -43,6 +86,7 @@ class TableModel(ResultModel):
         self._sent: dict[int, tuple[Row, Place]] = {}  # new rows that are in the table now
         self._fresh: set[Slot] = set()  # rows that were sent as they are now
         self._identity: Callable[[Place], Row] = tuple
+        self._index: _Whereabouts | None = None  # made when it is asked for, until rows come or go
 
     def begin(self, stretch: Stretch, identity: Callable[[Place], Row] = tuple) -> None:
         """Show *stretch* in place of what is there. *identity* returns what tells the row at a place from others."""
@@ -52,6 +96,7 @@ class TableModel(ResultModel):
         self._sent.clear()
         self._fresh.clear()
         self._identity = identity
+        self._index = None
         self.stretch = stretch
         self.show(stretch)
 
@@ -61,9 +106,10 @@ class TableModel(ResultModel):
         if self._sent:  # a new row that was sent is found where it belongs
             here = {self._identity(place) for place in page.places}
             gone = [number for number, (_, place) in self._sent.items() if self._identity(place) in here]
+            self._unseat(gone)
             for number in gone:
-                self._unseat(number)
                 del self._sent[number]
+            self._index = None
 
     def count(self, rows: int) -> None:
         """Take the counted number of rows."""
@@ -96,17 +142,24 @@ class TableModel(ResultModel):
 
     def rows_of(self, slots: Iterable[Slot]) -> list[int]:
         """Return the rows of the view that are kept under *slots*, as far as they are here."""
-        wanted = set(slots)
-        found = [self._seats.row_of(number) for number in self._seats.numbers() if number in wanted]
-        found += [
-            self._seats.row_of(number) for number, (_, place) in self._sent.items() if self._identity(place) in wanted
-        ]
-        if any(isinstance(slot, tuple) for slot in wanted):
-            for base in range(self.stretch.begin, self.stretch.end):
-                place = self.stretch.place(base)
-                if place is not None and self._identity(place) in wanted:
-                    found.append(self._seats.view(base))
-        return sorted(found)
+        return sorted(row for slot in slots if (row := self._row_of(slot)) is not None)
+
+    def _row_of(self, slot: Slot) -> int | None:
+        if isinstance(slot, int):
+            return self._seats.row_of(slot) if self._seats.has(slot) else None
+        where = self._whereabouts
+        if (number := where.sent.get(slot)) is not None:
+            return self._seats.row_of(number)
+        return self._seats.view(base) if (base := where.bases.get(slot)) is not None else None
+
+    @property
+    def _whereabouts(self) -> "_Whereabouts":
+        """Where the rows are that are here."""
+        if self._index is None:
+            bases = {self._identity(place): base for base, place in self.stretch.here()}
+            sent = {self._identity(place): number for number, (_, place) in self._sent.items()}
+            self._index = _Whereabouts(bases, sent)
+        return self._index
 
     def row_as_read(self, row: int) -> Row | None:
         """Return the row as the table has it; None for a new one, and where it is not here."""
@@ -136,21 +189,56 @@ class TableModel(ResultModel):
         place, old = self.place(row), self.row_as_read(row)
         return Edited(place, old) if place is not None and old is not None else None
 
-    def put(self, states: Sequence[tuple[Slot, State | None]], before: int = 0) -> None:
-        """Take the new states of rows as one step. New rows come before the view's row *before*."""
+    def targets(self, first: int, end: int) -> "Targets | None":
+        """Return the rows of the view from *first* to the one before *end* as they can be changed on another thread.
+
+        None where not all of them are here.
+        """
+        parts: list[_Part] = []
+        low, stretch = first, self.stretch
+        while low < end:
+            base, number = self._seats.at(low)
+            if number is not None:
+                parts.append(_Part([self._sent.get(number, number)]))
+                low += 1
+                continue
+            high = min(end, low + self._seats.next_before(base) - base)
+            if not stretch.begin <= base <= base + high - low <= stretch.end:
+                return None
+            parts.append(_Part(stretch.window(base, high - low), stretch.places(base, high - low)))
+            low = high
+        return Targets(parts, self.pending.states(), self._identity)
+
+    def put(self, states: Sequence[tuple[Slot, State | None]], before: int = 0, *, joins: bool = False) -> bool:
+        """Take the new states of rows as one step, with *joins* as a part of the last; return whether any is another.
+
+        New rows come before the view's row *before*.
+        """
         base = self.base(before)
         for slot, _ in states:
             if isinstance(slot, int):
                 self._places.setdefault(slot, base)
-        self._show_changed(self.pending.put(states))
+        changed = self.pending.put(states, joins=joins)
+        self._show_changed(changed)
+        return bool(changed)
 
-    def undo(self) -> list[int]:
-        """Take the last step back, and return the rows of the view that it was of."""
-        return self._show_changed(self.pending.undo())
+    def undo(self) -> int | None:
+        """Take the last step back, and return the row of the view that it began with; None where that is not here."""
+        return self._stepped(self.pending.undo()[::-1])
 
-    def redo(self) -> list[int]:
-        """Do the last step again that was taken back, and return the rows of the view that it was of."""
-        return self._show_changed(self.pending.redo())
+    def redo(self) -> int | None:
+        """Do the step again that was taken back last, and return the same."""
+        return self._stepped(self.pending.redo())
+
+    def take_back(self) -> None:
+        """Take the last step back for good: it was not wholly done."""
+        self._show_changed(self.pending.undo())
+        self.pending.forget_undone()
+
+    def _stepped(self, slots: Sequence[Slot]) -> int | None:
+        self._show_changed(slots)
+        rows = (self._row_of(slot) for slot in slots)
+        return next((row for row in rows if row is not None), None)
 
     def drop_pending(self) -> None:
         """Forget what is pending: the rows are as they were read."""
@@ -160,42 +248,45 @@ class TableModel(ResultModel):
     def settle(self, kept: Sequence[tuple[Slot, Row | None, Place | None]]) -> None:
         """Take what the server has made of what was pending: rows as they are now, None for those that are gone."""
         self.troubles.clear()
-        slots = self.pending.clear()
-        bases: dict[Slot, int] = {self._identity(place): base for base, place in self.stretch.here()}
-        sent: dict[Slot, int] = {self._identity(place): number for number, (_, place) in self._sent.items()}
+        self.pending.clear()
+        where, self._index = self._whereabouts, None
         self._forget_blocks()
+        unseated: list[int] = []
         gone: list[int] = []
         for slot, row, place in kept:
-            number = slot if isinstance(slot, int) else sent.get(slot)
+            number = slot if isinstance(slot, int) else where.sent.get(slot)
             if number is not None and (row is None or place is None):
-                self._unseat(number)
-                self._sent.pop(number, None)
+                unseated.append(number)
             elif number is not None and row is not None and place is not None:
                 self._sent[number] = row, place
                 self._fresh.add(self._identity(place))
-            elif (base := bases.get(slot)) is not None and (row is None or place is None):
+            elif (base := where.bases.get(cast("Row", slot))) is not None and (row is None or place is None):
                 gone.append(base)
             elif base is not None and row is not None and place is not None:
                 self.stretch.replace(base, row, place)
                 self._fresh.add(self._identity(place))
+        self._unseat(unseated)
+        for number in unseated:
+            self._sent.pop(number, None)
         for base in sorted(gone, reverse=True):
             self._change(base, -1, lambda base=base: self.stretch.remove(base))
+        self._index = None
         self._forget_blocks()
-        self._tell(slots)
         self._tell_all()
 
     def refresh_row(self, slot: Slot, row: Row, place: Place) -> None:
         """Take a row as it is now, whatever is pending of it."""
-        for base, there in self.stretch.here():
-            if self._identity(there) == slot:
-                self.stretch.replace(base, row, place)
+        if not isinstance(slot, int) and (base := self._whereabouts.bases.get(slot)) is not None:
+            self.stretch.replace(base, row, place)
+            self._index = None
         self._forget_blocks()
         self._tell_all()
 
     def forget_row(self, slot: Slot) -> None:
         """Let a row go that is not in the table any more."""
-        for base in [base for base, place in self.stretch.here() if self._identity(place) == slot]:
-            self._change(base, -1, lambda base=base: self.stretch.remove(base))
+        if not isinstance(slot, int) and (base := self._whereabouts.bases.get(slot)) is not None:
+            self._change(base, -1, lambda: self.stretch.remove(base))
+            self._index = None
         self._forget_blocks()
         self._tell_all()
 
@@ -359,6 +450,7 @@ class TableModel(ResultModel):
 
     def _follow(self, shift: Shift) -> None:
         """Insert and remove what the numbers of the rows have changed by, and show what has come."""
+        self._index = None
         self._forget_blocks()
         self._change(0, shift.top)
         self._change(self._known + min(0, shift.end), shift.end)
@@ -392,41 +484,45 @@ class TableModel(ResultModel):
             between()
             self.endRemoveRows()
 
-    def _show_changed(self, slots: Sequence[Slot]) -> list[int]:
-        """Seat new rows and let those go that are none any more; tell what is shown otherwise, and return it."""
+    def _show_changed(self, slots: Sequence[Slot]) -> None:
+        """Seat new rows and let those go that are none any more; tell what is shown otherwise."""
+        come: list[int] = []
+        gone: list[int] = []
         for slot in slots:
             if isinstance(slot, int):
                 is_there = isinstance(self.pending.get(slot), Added)
                 if is_there and not self._seats.has(slot):
-                    self._seat(slot)
+                    come.append(slot)
                 elif not is_there and self._seats.has(slot) and slot not in self._sent:
-                    self._unseat(slot)
-        for slot in slots:
-            self.troubles.forget(slot)
-        return self._tell(slots)
+                    gone.append(slot)
+        self._seat(come)
+        self._unseat(gone)
+        if self.troubles:
+            for slot in slots:
+                self.troubles.forget(slot)
+        self._tell(slots)
 
-    def _seat(self, number: int) -> None:
-        before = min(self._places.get(number, 0), self._known)
-        row = self._seats.add(number, before)
-        self._seats.remove(number)
-        self.beginInsertRows(_ROOT, row, row)
-        self._seats.add(number, before)
-        self.endInsertRows()
+    def _seat(self, numbers: Sequence[int]) -> None:
+        for before, run in groupby(numbers, lambda number: min(self._places.get(number, 0), self._known)):
+            together = list(run)
+            row = self._seats.place(before)
+            self.beginInsertRows(_ROOT, row, row + len(together) - 1)
+            self._seats.add(together, before)
+            self.endInsertRows()
 
-    def _unseat(self, number: int) -> None:
-        if self._seats.has(number):
-            row = self._seats.row_of(number)
-            self.beginRemoveRows(_ROOT, row, row)
-            self._places[number] = self._seats.before(number)
-            self._seats.remove(number)
+    def _unseat(self, numbers: Sequence[int]) -> None:
+        here = [number for number in numbers if self._seats.has(number)]
+        for row, length in reversed(self._seats.runs(here)):
+            self.beginRemoveRows(_ROOT, row, row + length - 1)
+            self._places.update(self._seats.remove_run(row, length))
             self.endRemoveRows()
 
-    def _tell(self, slots: Iterable[Slot]) -> list[int]:
-        rows = self.rows_of(slots)
-        if rows and self._sides:
+    def _tell(self, slots: Sequence[Slot]) -> None:
+        if len(slots) > _MANY:
+            self._tell_all()
+        elif (rows := self.rows_of(slots)) and self._sides:
             self.dataChanged.emit(self.index(rows[0], 0), self.index(rows[-1], len(self._sides) - 1))
             self.headerDataChanged.emit(Qt.Orientation.Vertical, rows[0], rows[-1])
-        return rows
 
     def _tell_all(self) -> None:
         if (count := self.rowCount()) and self._sides:

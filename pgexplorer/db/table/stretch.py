@@ -106,6 +106,11 @@ class Stretch:
         place = self._places[at]
         return place.now or place
 
+    def places(self, row: int, count: int) -> list[Place]:
+        """Return where *count* rows from the view's *row* on are in the table, as far as they are here."""
+        at = row - self.begin
+        return [place.now or place for place in self._places[at : at + count]]
+
     def here(self) -> Iterator[tuple[int, Place]]:
         """Yield the rows that are here, and where they are in the table."""
         for row, place in enumerate(self._places, self.begin):

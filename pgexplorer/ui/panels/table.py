@@ -91,7 +91,7 @@ class TablePanel(Panel):
         self.grid.filter_wanted.connect(self._filter_by_cell)
         self.grid.copied.connect(self._say_copied)
         self.grid.copy_refused.connect(self._say_not_copied)
-        self.editing = TableEditing(self.grid, self.reader, self.message)
+        self.editing = TableEditing(self.grid, self.reader, jobs, self.message)
         self.sending = TableSending(self, server, jobs, self.reader, self.editing, self.message)
         self.links = TableLinks(self, server, jobs, self.grid, self.reader, self.message)
         self.finding = TableFind(jobs, self.grid, self.reader, self._is_readable)
@@ -134,9 +134,9 @@ class TablePanel(Panel):
 
     @property
     def has_pending(self) -> bool:
-        """Whether there are changes that were not sent, what is typed now included."""
+        """Whether there are changes that were not sent, what is typed now included, and what is being pasted."""
         self.editing.take_writing()
-        return bool(self.editing.counts.total)
+        return self.editing.has_pending
 
     @property
     def model(self) -> ResultModel:
@@ -179,7 +179,8 @@ class TablePanel(Panel):
         self.sending.progressed.connect(self.pending_bar.show_sending)
         self.sending.sent.connect(self._say_sent)
         self.sending.stale.connect(self.refresh)
-        self.pending_bar.stop_wanted.connect(self.sending.stop)
+        self.pending_bar.stop_wanted.connect(self._stop_changing)
+        self.editing.paster.progressed.connect(self._show_pasting)
         bar = self.grid.verticalScrollBar()
         bar.valueChanged.connect(self._scrolled)
         bar.rangeChanged.connect(self._scrolled)
@@ -407,6 +408,7 @@ class TablePanel(Panel):
     def leave(self) -> None:
         self.counting.stop()
         self.grid.find_bar.stop()
+        self.editing.leave()
         self.grid.leave()
         self.links.leave()
         self.sending.leave()
@@ -563,12 +565,20 @@ class TablePanel(Panel):
     def _show_pending(self) -> None:
         """Say what is pending, or why nothing can be; what cannot be done now is not offered."""
         counts, editing = self.editing.counts, self.editing
-        if not self.sending.is_running:
+        if not self.sending.is_running and not editing.is_pasting:
             if counts.total:
                 self.pending_bar.show_counts(counts)
             else:
                 self.pending_bar.show_reason(editing.why_not() if editing.editable is not None else "")
         enable(self.actions_by_name, editing, self.sending)
+
+    def _show_pasting(self, done: int, of: int) -> None:
+        self.pending_bar.show_pasting(done, of)
+        enable(self.actions_by_name, self.editing, self.sending)
+
+    def _stop_changing(self) -> None:
+        if not self.editing.stop_pasting():
+            self.sending.stop()
 
     def settle(self, then: Callable[[], object], what: str) -> None:
         """Call *then* when nothing is pending: at once, or when the person has sent or dropped what is."""

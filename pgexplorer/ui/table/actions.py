@@ -33,11 +33,12 @@ def editing_actions(grid: TableGrid, editing: TableEditing, sending: TableSendin
 def enable(actions: dict[str, QAction], editing: TableEditing, sending: TableSending) -> None:
     """Offer what can be done now."""
     pending, idle = editing.model.pending, not sending.is_running
+    idle = idle and not editing.is_pasting
     writable = idle and not editing.why_not()
     for name in IN_MENU:
         actions[f"table.{name}"].setEnabled(writable)
     actions["table.drop"].setEnabled(idle and bool(pending))
     for name in ("review", "send"):  # also with nothing pending: what is being typed is taken with them
         actions[f"table.{name}"].setEnabled(idle and (bool(pending) or writable))
-    actions["table.undo"].setEnabled(idle and pending.can_undo)
+    actions["table.undo"].setEnabled((idle and pending.can_undo) or editing.is_pasting)
     actions["table.redo"].setEnabled(idle and pending.can_redo)

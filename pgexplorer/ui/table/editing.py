@@ -11,16 +11,22 @@ from PySide6.QtWidgets import QMenu
 from pgexplorer.db.rows import Clipped
 from pgexplorer.db.table.changes import Default, Slot, check_value
 from pgexplorer.db.table.editable import Editable, Field
+from pgexplorer.jobs import Jobs
 from pgexplorer.models.pending import Added, Counts, Edited, State
 from pgexplorer.models.table_model import TableModel
 from pgexplorer.ui.table.grid import TableGrid
-from pgexplorer.ui.table.pasting import GOING, pasted
+from pgexplorer.ui.table.paster import Paster
+from pgexplorer.ui.table.pasting import GOING, Pasted, pasted
 from pgexplorer.ui.table.reader import TableReader
+from pgexplorer.ui.widgets.grid_copy import Area
 from pgexplorer.ui.widgets.grid_paste import Block, block_of
 from pgexplorer.ui.widgets.message_bar import MessageBar
 
 _MOST_CELLS = 100_000  # that are changed in one step
+_AT_ONCE = 10_000  # characters of a block that is pasted in one turn
 _Index = QModelIndex | QPersistentModelIndex
+_SENDING = "The changes are being sent."
+_PASTING = "A block is being pasted: wait, or press Esc to take it back."
 _NOT_HERE = "The row is not here yet: wait until it is read."
 _PASSED = "Its rows were read in one pass, without their places: clear the order to change them."
 _PLACELESS = "It has no key by which a row could be found again in its partitions or children: change it there."
@@ -31,7 +37,7 @@ class TableEditing(QObject):
 
     changed = Signal()
 
-    def __init__(self, grid: TableGrid, reader: TableReader, message: MessageBar) -> None:
+    def __init__(self, grid: TableGrid, reader: TableReader, jobs: Jobs, message: MessageBar) -> None:
         super().__init__(grid)
         self._grid = grid
         self._reader = reader
@@ -41,6 +47,9 @@ class TableEditing(QObject):
         self._said = ""  # what the message bar says of it, to be taken back
         grid.writer = self
         model = reader.pages
+        self.paster = Paster(self, model, jobs)
+        self.paster.ended.connect(self._paste_ended)
+        self._after_paste: Callable[[], object] | None = None
         model.may_edit = self._may_write
         model.edit_wanted.connect(self._write)
         grid.menus.fillers.append(self._fill_menu)
@@ -75,6 +84,16 @@ class TableEditing(QObject):
         """Let nothing be changed for as long as changes are being sent."""
         self._is_locked = locked
         self.changed.emit()
+
+    @property
+    def is_pasting(self) -> bool:
+        """Whether a block is on its way into the rows."""
+        return self.paster.is_under_way
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether there is something that was not sent, what is being pasted included."""
+        return bool(self.model.pending) or self.is_pasting
 
     def why_not(self) -> str:
         """Return why no row can be changed, "" where some can."""
@@ -120,7 +139,9 @@ class TableEditing(QObject):
         self._said = self._message.text()
 
     def _why_not_now(self) -> str:
-        return "The changes are being sent." if self._is_locked else self.why_not()
+        if self._is_locked:
+            return _SENDING
+        return _PASTING if self.is_pasting else self.why_not()
 
     def _may_write(self, row: int, column: int) -> bool:
         return not self.why_not_cell(row, column)
@@ -170,6 +191,9 @@ class TableEditing(QObject):
             self.refuse(next(iter(refused)))
 
     def _write_cells(self, cells: Sequence[tuple[int, dict[int, str | None]]]) -> None:
+        if why := self._why_not_now():
+            self.refuse(why)
+            return
         states: list[tuple[Slot, State | None]] = []
         for row, values in cells:
             slot, state = self.model.slot(row), self.model.state_to_edit(row)
@@ -189,10 +213,13 @@ class TableEditing(QObject):
         return value[0] if is_boolean and value in {"true", "false"} else value
 
     def _put(self, states: Sequence[tuple[Slot, State | None]], before: int = 0) -> None:
-        if self._said and self._message.text() == self._said:
-            self._message.clear()
+        self._take_back_said()
         self.model.put(states, before)
         self.changed.emit()
+
+    def _take_back_said(self) -> None:
+        if self._said and self._message.text() == self._said:
+            self._message.clear()
 
     # -- rows
 
@@ -266,49 +293,108 @@ class TableEditing(QObject):
     # -- a block
 
     def paste(self) -> None:
-        """Write the clipboard's block of values from the current cell on; what runs past the end becomes new rows."""
+        """Write the clipboard's block of values from the current cell on; what runs past the end becomes new rows.
+
+        A large one is under way for a while, in which nothing else can be changed: `stop_pasting` takes it back.
+        """
+        self._grid.take_writing()
         text = QGuiApplication.clipboard().text()
-        block = block_of(text)
-        if why := self._why_not_now() or ("" if block else "The clipboard holds no text.") or check_value(text):
+        if why := self._why_not_now() or ("" if text else "The clipboard holds no text."):
             self.refuse(why)
+        elif len(text) <= _AT_ONCE:
+            self._place(*_read(text))
+        else:
+            self.paster.begin()
+            self.changed.emit()
+            self.paster.work(partial(_read, text), lambda found: self._place(*found))
+
+    def stop_pasting(self) -> bool:
+        """Take back what was pasted of a block that is on its way; return whether there is one."""
+        self._reader.forgo()
+        if not self.paster.stop():
+            return False
+        self.refuse("The paste was stopped: nothing of it was taken.")
+        return True
+
+    def leave(self) -> None:
+        """Write nothing more: nobody will look at it."""
+        self._after_paste = None
+        self.stop_pasting()
+
+    def after_paste(self, then: Callable[[], object]) -> None:
+        """Call *then* when no block is on its way any more; of several wishes the last."""
+        self._after_paste = then
+
+    def _place(self, block: Block, why: str) -> None:
+        """Find out where a block goes, and have the rows read that it is for."""
+        area = self._grid.area()
+        if why:
+            self._give_up_paste(why)
             return
-        cells = self._selected()
-        if len(block) == 1 and len(block[0]) == 1 and sum(len(columns) for _, columns in cells) > 1:
+        if len(block) == 1 and len(block[0]) == 1 and area.count > 1:
+            self.paster.finish()
             self.give(block[0][0])  # one value for all of them
             return
-        start = cells[0][0] if cells else 0
         if len(block) * max(map(len, block)) > _MOST_CELLS:
-            self.refuse(f"More than {_MOST_CELLS:,} cells are not pasted: import them as a file.")
+            self._give_up_paste(f"More than {_MOST_CELLS:,} cells are not pasted: import them as a file.")
             return
+        start, left = _corner(area)
         end = min(start + len(block), self.model.rowCount())
-        self._reader.need(start, end, partial(self._paste, block, cells))
+        self._reader.need(start, end, partial(self._paste, block, start, left), self._unread)
 
-    def _paste(self, block: Block, cells: Sequence[tuple[int, Sequence[int]]]) -> None:
-        if why := self._why_not_now():  # things may have happened while rows were read
-            self.refuse(why)
-            return
+    def _paste(self, block: Block, start: int, left: int) -> None:
         shown = self._grid.columns_on_screen()
-        left = shown.index(cells[0][1][0]) if cells else 0
-        columns = [at for at in shown[left : left + max(map(len, block))] if self._field(at) is not None]
-        assert self._editable is not None
-        found = pasted(block, self.model, self._editable, cells[0][0] if cells else 0, columns)
-        why = "" if found.is_whole else "Not all of these rows are here: scroll over them, or paste less."
-        if found.added and (no_insert := self._why_no_insert()):
-            why = f"{len(found.added):,} rows would be new. {no_insert}"
-        if why:
-            self.refuse(why)
+        first = shown.index(left) if left in shown else 0
+        columns = [at for at in shown[first : first + max(map(len, block))] if self._field(at) is not None]
+        targets = self.model.targets(start, min(start + len(block), self.model.rowCount()))
+        editable, beyond = self._editable, max(0, start + len(block) - self.model.rowCount())
+        why = _SENDING if self._is_locked else self.why_not()  # things may have happened while rows were read
+        if not why and targets is None:
+            why = "Not all of these rows are here: scroll over them, or paste less."
+        if not why and beyond and (no_insert := self._editable.why_no_insert if self._editable else ""):
+            why = f"{beyond:,} rows would be new. {no_insert}"
+        if why or targets is None or editable is None:
+            self._give_up_paste(why)
             return
-        new = [(self.model.pending.new_number(), row) for row in found.added]
-        self._put([*found.states, *new], self.model.rowCount())
+        work = partial(pasted, block, targets, editable, columns, self.model.pending.new_numbers(beyond))
+        if self.is_pasting:
+            self.paster.work(work, self._write_block)
+        else:
+            self._write_block(work())
+
+    def _write_block(self, found: Pasted) -> None:
+        if self.is_pasting:
+            self._take_back_said()
+            self.paster.write(found.states, partial(self._say_pasted, found))
+        else:
+            self._put(found.states, self.model.rowCount())
+            self._say_pasted(found)
+
+    def _say_pasted(self, found: Pasted) -> None:
         if found.added or found.left_out:
             self._message.show_message("info", found.words, " ".join(found.left_out))
             self._said = self._message.text()
 
+    def _give_up_paste(self, why: str) -> None:
+        self.paster.finish()
+        self.refuse(why)
+
+    def _unread(self) -> None:
+        """Take notice that the rows of a block are not read after all."""
+        self._give_up_paste("The paste was stopped: its rows were not read.")
+
+    def _paste_ended(self) -> None:
+        self.changed.emit()
+        then, self._after_paste = self._after_paste, None
+        if then is not None:
+            QTimer.singleShot(0, self, then)  # when what came of it has been said
+
     # -- the way back
 
     def undo(self) -> None:
-        """Take the last step back."""
-        self._step(self.model.undo)
+        """Take the last step back; a block that is on its way is not taken at all."""
+        if not self.stop_pasting():
+            self._step(self.model.undo)
 
     def redo(self) -> None:
         """Do the step again that was taken back last."""
@@ -317,20 +403,21 @@ class TableEditing(QObject):
     def drop(self) -> None:
         """Forget everything that is pending."""
         if self._is_locked:
-            self.refuse("The changes are being sent.")
+            self.refuse(_SENDING)
             return
+        self.stop_pasting()
         self._grid.end_writing()
         self.model.drop_pending()
         self.changed.emit()
 
-    def _step(self, step: Callable[[], list[int]]) -> None:
-        if self._is_locked:
+    def _step(self, step: Callable[[], int | None]) -> None:
+        if self._is_locked or self.is_pasting:
             return
         self._grid.end_writing()
-        rows = step()
+        row = step()
         self.changed.emit()
-        if rows:
-            self.show(rows[0], max(0, self._grid.currentIndex().column()))
+        if row is not None:
+            self.show(row, max(0, self._grid.currentIndex().column()))
 
     # -- what is selected
 
@@ -371,3 +458,17 @@ class TableEditing(QObject):
         for action in self.offered():
             menu.addAction(action)
         menu.addSeparator()
+
+
+def _read(text: str) -> tuple[Block, str]:
+    """Return the block of a text, and why it cannot be pasted, "" where it can. For any thread."""
+    why = check_value(text)
+    block = [] if why else block_of(text)
+    return block, why or ("" if block else "The clipboard holds no text.")
+
+
+def _corner(area: Area) -> tuple[int, int]:
+    """Return the first of the selected cells, row and column; 0 and -1 where none is."""
+    for row, chosen in area.rows():
+        return row, next(column for column, is_chosen in zip(area.columns, chosen, strict=True) if is_chosen)
+    return 0, -1

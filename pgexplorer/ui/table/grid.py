@@ -90,6 +90,10 @@ class Writer(Protocol):
         """Write what is on the clipboard."""
         ...
 
+    def stop_pasting(self) -> bool:
+        """Take back what is being written of it; return whether anything is."""
+        ...
+
 
 class TableGrid(Grid):
     """A grid over a TableReader's model."""
@@ -250,6 +254,8 @@ class TableGrid(Grid):
             self.writer.paste()
         elif self.writer is not None and event.key() == Qt.Key.Key_Delete and not event.modifiers():
             self.writer.delete_rows()
+        elif self.writer is not None and event.key() == Qt.Key.Key_Escape and self.writer.stop_pasting():
+            event.accept()
         else:
             super().keyPressEvent(event)
 

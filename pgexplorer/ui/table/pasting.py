@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pgexplorer.db.table.changes import Slot
 from pgexplorer.db.table.editable import Editable, Field
 from pgexplorer.models.pending import Added, Edited, State
-from pgexplorer.models.table_model import TableModel
+from pgexplorer.models.table_model import Targets
 from pgexplorer.ui.widgets.grid_paste import Block
 
 _TEXTS = {"text", "character varying", "character", "name", "citext"}
@@ -29,38 +29,36 @@ class Pasted:
     """What a block would change."""
 
     states: list[tuple[Slot, State | None]] = field(default_factory=list[tuple[Slot, State | None]])
-    added: list[Added] = field(default_factory=list[Added])
+    added: int = 0  # how many of them are new rows
     cells: int = 0
     left_out: dict[str, None] = field(default_factory=dict[str, None])  # why values were
-    is_whole: bool = True  # whether all its rows are here
 
     @property
     def words(self) -> str:
         """What became of it, in one line."""
         words = [f"{self.cells:,} cell{'' if self.cells == 1 else 's'} pasted"]
-        if count := len(self.added):
+        if count := self.added:
             words.append(f"{count:,} row{'' if count == 1 else 's'} ran past the end and would be new")
         return ": ".join(words) + "."
 
 
-def pasted(block: Block, model: TableModel, editable: Editable, start: int, columns: Sequence[int]) -> Pasted:
-    """Return what *block* changes from the view's row *start* on in *columns*; rows past the end would be new.
+def pasted(
+    block: Block, rows: Targets, editable: Editable, columns: Sequence[int], new_numbers: Sequence[int] = ()
+) -> Pasted:
+    """Return what *block* changes in *columns* of *rows*, from the first of each on.
 
-    Takes some milliseconds for 10,000 cells: what is known of a column is looked up once.
+    Rows past their end would be new, and get the *new_numbers*. Takes some milliseconds for 10,000 cells: what is
+    known of a column is looked up once. For any thread.
     """
     targets = [_target(editable.fields[column], column, editable) for column in columns]
-    count, found = model.rowCount(), Pasted()
-    for row, values in enumerate(block, start):
-        is_new = row >= count
-        slot, state = (None, None) if is_new else (model.slot(row), model.state_to_edit(row))
-        if not is_new and (slot is None or state is None):
-            found.is_whole = False
-            return found
+    known, numbers, found = iter(rows), iter(new_numbers), Pasted()
+    for values in block:
+        slot, state = next(known, (None, None))
         if isinstance(state, Edited) and state.is_deleted:
             found.left_out[GOING] = None
             continue
         given: dict[int, str | None] = {}
-        is_insert = is_new or isinstance(state, Added)
+        is_insert = not isinstance(state, Edited)
         for target, value in zip(targets, values, strict=False):
             if why := target.why_no_insert if is_insert else target.why_no_update:
                 found.left_out[why] = None
@@ -69,9 +67,10 @@ def pasted(block: Block, model: TableModel, editable: Editable, start: int, colu
             else:
                 given[target.column] = value or target.empty
         found.cells += len(given)
-        if is_new:
-            found.added.append(Added(given))
-        elif given and slot is not None and state is not None:
+        if state is None:
+            found.states.append((next(numbers), Added(given)))
+            found.added += 1
+        elif given and slot is not None:
             found.states.append((slot, state.with_values(given)))
     if beyond := sum(max(0, len(values) - len(columns)) for values in block):
         found.left_out[f"{beyond:,} values stood to the right of the last column and were left out."] = None

@@ -37,7 +37,7 @@ class PendingBar(QWidget):
         self._stop = QPushButton("Stop")
         self._stop.setObjectName("table.send_stop")
         self._stop.setProperty("small", True)
-        self._stop.setToolTip("End the transaction: nothing is changed")
+        self._stop.setToolTip("Stop it: nothing is changed")
         self.stop_wanted = self._stop.clicked
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -55,6 +55,10 @@ class PendingBar(QWidget):
     def show_sending(self, done: int, of: int) -> None:
         """Say how far the sending is, and offer to stop it."""
         self._say(f"Sending {done:,} of {of:,}…", "upload", "info", stops=True)
+
+    def show_pasting(self, done: int, of: int) -> None:
+        """Say how far a block has come, and offer to take it back."""
+        self._say(f"Pasting {done:,} of {of:,} rows…" if of else "Pasting…", "check-in", "info", stops=True)
 
     def show_reason(self, why: str) -> None:
         """Say why nothing can be changed; "" takes the bar away."""

@@ -48,6 +48,16 @@ def _facts(table: Table) -> _Facts:
         return _Facts(None, References())
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """Rows of the table that are needed, and who needs them."""
+
+    first: int
+    end: int
+    then: Callable[[], object]
+    instead: Callable[[], object]  # where they are not read after all
+
+
 class TableReader(QObject):
     """What stands between a grid and a table: which page is wanted, the job that reads it, and what came of it."""
 
@@ -72,7 +82,7 @@ class TableReader(QObject):
         self._query: Query | None = None
         self._rows: Rows | None = None  # of a pass: to be closed
         self._halted = False  # until a person asks again
-        self._wish: tuple[int, int, Callable[[], object]] | None = None  # rows that are needed, and who needs them
+        self._wish: _Wish | None = None  # rows that are needed
         self.began = 0.0
         self.first_ms = 0.0  # until the first rows were here
         self.is_slow = False
@@ -153,22 +163,43 @@ class TableReader(QObject):
 
         self._start(work, heard, lambda: self.open(table.again(), query, start, before))
 
-    def need(self, first: int, end: int, then: Callable[[], object]) -> None:
-        """Read on until the view's rows from *first* to the one before *end* are here, then call *then*."""
-        if not self.is_pass:
-            self._wish = self.pages.base(first), self.pages.base(end), then
+    def need(self, first: int, end: int, then: Callable[[], object], instead: Callable[[], object]) -> None:
+        """Read on until the view's rows from *first* to the one before *end* are here, then call *then*.
+
+        Where that is given up, *instead* is called.
+        """
+        self._drop_wish()
+        if self.is_pass:
+            instead()
+            return
+        wish = _Wish(self.pages.base(first), self.pages.base(end), then, instead)
+        stretch = self.pages.stretch
+        if stretch.begin <= wish.first <= wish.end <= stretch.end:
+            then()
+        elif self._table is None:
+            instead()
+        else:
+            self._wish, self._halted = wish, False
             self._go_on()
+
+    def forgo(self) -> None:
+        """Read no more for who needs rows, who knows."""
+        self._wish = None
+
+    def _drop_wish(self) -> None:
+        wish, self._wish = self._wish, None
+        if wish is not None:
+            wish.instead()
 
     def _needed(self) -> Read | None:
         """Return the page that brings what is needed nearer; when all is here, say so to who needs it."""
         if self._wish is None:
             return None
-        first, end, then = self._wish
-        stretch = self.pages.stretch
-        if stretch.begin <= first and end > stretch.end and (wanted := stretch.following()) is not None:
+        wish, stretch = self._wish, self.pages.stretch
+        if stretch.begin <= wish.first and wish.end > stretch.end and (wanted := stretch.following()) is not None:
             return wanted
         self._wish = None
-        then()
+        wish.then()
         return None
 
     def look(self) -> None:
@@ -189,7 +220,7 @@ class TableReader(QObject):
 
     def stop(self) -> None:
         """End what is being read; the rows that are here stay."""
-        self._wish = None
+        self._drop_wish()
         if self._query is not None:
             self._jobs.start(self._query.stop, name="stop a pass")
         elif self._job is not None:
@@ -216,10 +247,11 @@ class TableReader(QObject):
         self._later.stop()
         self._give_up()
         self._table = self._query = None
+        self._drop_wish()
 
     def leave(self) -> None:
         """End what is read, here and at the server, and give back what it takes."""
-        self._wish = None
+        self._drop_wish()
         self._later.stop()
         self._give_up()
         self._query = None

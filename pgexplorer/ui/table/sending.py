@@ -77,6 +77,9 @@ class TableSending(QObject):
 
     def review(self) -> None:
         """Show the SQL of what is pending."""
+        if self._editing.is_pasting:
+            self._editing.after_paste(self.review)
+            return
         if (sending := self._sending()) is None:
             return
         words = self._editing.counts.words
@@ -97,6 +100,16 @@ class TableSending(QObject):
         Where the answer is Cancel, or the sending fails, *then* is never called.
         """
         self._editing.take_writing()
+        if self._editing.is_pasting:
+            self._message.show_message(
+                "info",
+                "A block is being pasted.",
+                "",
+                f"{what}: that goes on when it is there.",
+                [("Stop pasting", self._editing.stop_pasting)],
+            )
+            self._editing.after_paste(lambda: self.settle(then, what))
+            return
         counts = self._editing.counts
         if not counts.total:
             then()
@@ -134,6 +147,9 @@ class TableSending(QObject):
 
     def send(self, then: _Then | None = None) -> None:
         """Send what is pending as one transaction, on production after a question; then call *then*."""
+        if self._editing.is_pasting:
+            self._editing.after_paste(lambda: self.send(then))
+            return
         if self._running is not None or self._sending() is None:
             return
         counts = self._editing.counts

@@ -85,11 +85,14 @@ def test_that_seats_agree_with_a_list_of_rows_whatever_comes_and_goes():
                 # behind those that sit there
                 at = bases[before] if before < count else len(rows)
                 rows.insert(at, ("new", number))
-                assert seats.add(number, before) == at
+                assert seats.place(before) == at
+                seats.add([number], before)
             elif wish < 0.55 and len(seats):
                 gone = chance.choice(list(seats.numbers()))
-                seats.remove(gone)
-                rows.remove(("new", gone))
+                row = rows.index(("new", gone))
+                assert seats.runs([gone]) == [(row, 1)]
+                assert seats.remove_run(row, 1) == [(gone, sum(kind == "row" for kind, _ in rows[:row]))]
+                del rows[row]
             elif wish < 0.75 and count:  # a row goes
                 base = chance.randrange(count)
                 del rows[bases[base]]
@@ -194,3 +197,35 @@ def test_that_random_changes_keep_the_model_sound_and_undo_to_what_it_was(model)
     while model.pending.can_undo:
         model.undo()
     assert names(model) == before
+
+
+def test_that_a_step_taken_in_pieces_is_one_step_and_counted_as_it_is():
+    pending = Pending()
+    pending.put([(("1",), edited(1, name="a"))])
+    pending.put([(("2",), edited(2, name="b")), (("3",), Edited(place(3), ("3", "x"), {}, True))])
+    pending.put([(pending.new_number(), Added({1: "n"})), (("1",), None)], joins=True)
+    assert pending.counts().words == "1 changed, 1 inserted, 1 deleted"
+    pending.undo()
+    assert pending.counts().words == "1 changed"
+    assert pending.get(("1",)).new == {1: "a"}
+    pending.redo()
+    pending.undo()
+    pending.forget_undone()
+    assert not pending.can_redo
+    assert list(pending.new_numbers(2)) == [2, 3]
+
+
+def test_that_targets_tell_of_each_row_what_the_view_tells(model):
+    model.take(Read(To.AFTER, place(9)), page(10, 20))
+    numbers = list(model.pending.new_numbers(5))
+    model.put([(number, Added({1: f"new {number}"})) for number in numbers[:3]], 4)
+    model.settle([(number, (f"{70 + number}", "sent"), place(70 + number, "9")) for number in numbers[:3]])
+    model.put([(number, Added({1: f"new {number}"})) for number in numbers[3:]], 6)
+    model.put([(("9",), edited(9, name="x"))])
+    count = model.rowCount()
+    for first in range(count):
+        for end in (first, first + 1, count):
+            assert list(model.targets(first, end)) == [
+                (model.slot(row), model.state_to_edit(row)) for row in range(first, end)
+            ]
+    assert model.targets(0, count + 1) is None

@@ -1,0 +1,104 @@
+"""A large block on its way into a table: worked out on a worker, written in short turns, taken back if stopped."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from pgexplorer.db.table.changes import Slot
+from pgexplorer.jobs import Job, Jobs
+from pgexplorer.models.pending import State
+from pgexplorer.models.table_model import TableModel
+
+_TURN = 100  # rows that are written at once, which takes a fraction of a millisecond
+_TURN_SECONDS = 0.003  # after which the window answers: with what it paints then, a frame
+_QUIET = 150  # milliseconds in which nothing is said: most blocks are there by then
+
+
+class Paster(QObject):
+    """One block at a time. While it is under way nothing else may change the rows; its owner sees to that."""
+
+    progressed = Signal(int, int)  # rows that are written, of so many; 0 of 0 while that is not known
+    ended = Signal()  # all is written, or nothing is
+
+    def __init__(self, parent: QObject, model: TableModel, jobs: Jobs) -> None:
+        super().__init__(parent)
+        self._model = model
+        self._jobs = jobs
+        self._job: Job | None = None
+        self._states: Sequence[tuple[Slot, State | None]] = ()
+        self._written = 0
+        self._joins = False  # whether a step was begun
+        self._then: Callable[[], object] | None = None
+        self.is_under_way = False
+        self._later = QTimer(self, singleShot=True, interval=_QUIET)
+        self._later.timeout.connect(self._tell)
+        self._turns = QTimer(self, interval=0)
+        self._turns.timeout.connect(self._turn)
+
+    def begin(self) -> None:
+        """Take notice that a block is wanted; `ended` follows."""
+        self.is_under_way = True
+        self._later.start()
+
+    def work(self, function: Callable[[], Any], then: Callable[[Any], object]) -> None:
+        """Call *function* on a worker, and *then* with what it returns, unless it was stopped meanwhile."""
+
+        def done(found: Any) -> None:
+            self._job = None
+            then(found)
+
+        def ended() -> None:
+            if self._job is job:  # it failed, which whoever hears of bugs is told
+                self.stop()
+
+        job = self._job = self._jobs.call(function, name="paste", done=done, ended=ended)
+
+    def write(self, states: Sequence[tuple[Slot, State | None]], then: Callable[[], object]) -> None:
+        """Make *states* one step of what is pending, new rows at the table's end; call *then* when all is there."""
+        self._states, self._then = states, then
+        self._written, self._joins = 0, False
+        self._turns.start()
+
+    def stop(self) -> bool:
+        """Take back what was written, and write no more; return whether there was anything to stop."""
+        if not self.is_under_way:
+            return False
+        if self._job is not None:
+            self._job.ignore()
+            self._job = None
+        if self._joins:
+            self._model.take_back()
+        self._end()
+        return True
+
+    def finish(self) -> None:
+        """Take notice that there is nothing to write after all."""
+        if self.is_under_way:
+            self._end()
+
+    def _turn(self) -> None:
+        end = time.perf_counter() + _TURN_SECONDS
+        while part := self._states[self._written : self._written + _TURN]:
+            self._joins = self._model.put(part, self._model.rowCount(), joins=self._joins) or self._joins
+            self._written += len(part)
+            if time.perf_counter() > end:
+                if not self._later.isActive():
+                    self._tell()
+                return
+        then, self._then = self._then, None
+        self._end()
+        if then is not None:
+            then()
+
+    def _tell(self) -> None:
+        self.progressed.emit(self._written, len(self._states))
+
+    def _end(self) -> None:
+        self._turns.stop()
+        self._later.stop()
+        self._states, self._joins, self._then = (), False, None
+        self._written = 0
+        self.is_under_way = False
+        self.ended.emit()
