@@ -212,15 +212,20 @@ class TableModel(ResultModel):
     def put(self, states: Sequence[tuple[Slot, State | None]], before: int = 0, *, joins: bool = False) -> bool:
         """Take the new states of rows as one step, with *joins* as a part of the last; return whether any is another.
 
-        New rows come before the view's row *before*.
+        New rows come before the view's row *before*. Rows of a part are told to be others by `tell`, when it is done:
+        a view that paints a frame for each part would be busy with that.
         """
         base = self.base(before)
         for slot, _ in states:
             if isinstance(slot, int):
                 self._places.setdefault(slot, base)
         changed = self.pending.put(states, joins=joins)
-        self._show_changed(changed)
+        self._show_changed(changed, tells=not joins)
         return bool(changed)
+
+    def tell(self) -> None:
+        """Tell views to look at all rows anew."""
+        self._tell_all()
 
     def undo(self) -> int | None:
         """Take the last step back, and return the row of the view that it began with; None where that is not here."""
@@ -484,7 +489,7 @@ class TableModel(ResultModel):
             between()
             self.endRemoveRows()
 
-    def _show_changed(self, slots: Sequence[Slot]) -> None:
+    def _show_changed(self, slots: Sequence[Slot], *, tells: bool = True) -> None:
         """Seat new rows and let those go that are none any more; tell what is shown otherwise."""
         come: list[int] = []
         gone: list[int] = []
@@ -500,7 +505,8 @@ class TableModel(ResultModel):
         if self.troubles:
             for slot in slots:
                 self.troubles.forget(slot)
-        self._tell(slots)
+        if tells:
+            self._tell(slots)
 
     def _seat(self, numbers: Sequence[int]) -> None:
         for before, run in groupby(numbers, lambda number: min(self._places.get(number, 0), self._known)):

@@ -12,7 +12,7 @@ from pgexplorer.models.pending import State
 from pgexplorer.models.table_model import TableModel
 
 _TURN = 100  # rows that are written at once, which takes a fraction of a millisecond
-_TURN_SECONDS = 0.003  # after which the window answers: with what it paints then, a frame
+_TURN_SECONDS = 0.004  # after which the window answers
 _QUIET = 150  # milliseconds in which nothing is said: most blocks are there by then
 
 
@@ -80,14 +80,21 @@ class Paster(QObject):
 
     def _turn(self) -> None:
         end = time.perf_counter() + _TURN_SECONDS
+        if self._written == len(self._states):  # in a turn of its own: there is much to paint after it
+            self._finish()
+            return
         while part := self._states[self._written : self._written + _TURN]:
             self._joins = self._model.put(part, self._model.rowCount(), joins=self._joins) or self._joins
             self._written += len(part)
             if time.perf_counter() > end:
-                if not self._later.isActive():
-                    self._tell()
-                return
+                break
+        if not self._later.isActive():
+            self._tell()
+
+    def _finish(self) -> None:
         then, self._then = self._then, None
+        if self._joins:
+            self._model.tell()
         self._end()
         if then is not None:
             then()
