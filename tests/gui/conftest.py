@@ -75,6 +75,10 @@ class Driver:
         """Wait until no job runs."""
         self.until(lambda: self.app.jobs.running == 0)
 
+    def until_out(self, count: int) -> None:
+        """Wait until *count* connections are out: completion and the tree borrow one now and then, for a moment."""
+        self.until(lambda: self.server.in_use.pool.stats().used == count)
+
     def query(self, sql: str) -> QWidget:
         """Run all of *sql* in the current SQL tab, or in a new one, and wait for its end."""
         panels = self.window.query_panels()

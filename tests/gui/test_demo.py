@@ -66,4 +66,4 @@ def test_that_a_table_is_read_page_by_page_as_it_is_scrolled(start, small_sample
         bar.setValue(bar.value() + grid.viewport().height() * 8)
     assert seen == set(range(1, len(seen) + 1))
     assert total >= 2000
-    assert driver.server.in_use.pool.stats().used == 0
+    driver.until_out(0)

@@ -76,7 +76,7 @@ def test_that_a_cell_is_changed_reviewed_and_sent_and_shows_what_the_server_made
     assert said(people) == ""
     assert signs(people) == {4: "sent"}
     assert table(do, own_schema)[4] == (5, "name 5", 50)
-    assert connected.server.in_use.pool.stats().used == 0
+    connected.until_out(0)
 
 
 def test_that_the_reviewed_sql_does_the_same_in_psql(connected, people, psql, do, own_schema):

@@ -314,7 +314,7 @@ def test_that_notices_are_said_and_a_transaction_left_open_keeps_its_connection(
     assert "hello <b>" in panel.message.text()
     assert "hello <b>" in panel.log.messages.toPlainText()
     assert panel.pin.is_open
-    assert connected.server.in_use.pool.stats().used == 1
+    connected.until_out(1)
     assert connected.find("query.transaction").text().startswith("open")
     connected.click("query.rollback")
     connected.until(lambda: not panel.is_running)

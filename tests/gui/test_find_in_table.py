@@ -62,7 +62,7 @@ def test_that_text_is_found_in_rows_that_were_never_on_screen_and_around_the_end
     first, last = large.grid.rows_in_sight()
     assert first <= large.grid.currentIndex().row() <= last
     connected.until(lambda: large.model.index(first, 0).data() not in {None, "…"})
-    assert connected.server.in_use.pool.stats().used == 0
+    connected.until_out(0)
     assert large.message.text() == ""
 
 
@@ -99,7 +99,7 @@ def test_that_escape_ends_the_search_at_the_server_and_then_closes_the_bar(conne
     assert bar.said.text() == "stopped"
     connected.until(lambda: not admin.value(runs))
     connected.settle()
-    assert connected.server.in_use.pool.stats().used == 0
+    connected.until_out(0)
     assert large.message.text() == ""
     QTest.keyClick(bar.text, Qt.Key.Key_Escape)
     assert not bar.isVisible()

@@ -260,7 +260,7 @@ def test_that_a_long_analyze_is_cancelled(connected, panel, admin):
     connected.until(lambda: not panel.is_running)
     assert "ancelled" in panel.message.text()
     connected.settle()
-    assert connected.server.in_use.pool.stats().used == 0
+    connected.until_out(0)
 
 
 def test_that_a_narrow_window_has_the_findings_on_a_page_of_their_own(connected, panel, tables):

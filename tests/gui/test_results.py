@@ -61,7 +61,7 @@ def test_that_a_million_rows_are_all_in_the_grid_and_the_slot_is_free(connected)
     assert panel.status.startswith("1,000,000 rows · first rows ")
     assert " · all " in panel.status
     assert panel.message.text() == ""
-    assert connected.server.in_use.pool.stats().used == 0
+    connected.until_out(0)
     grid = connected.find("query.grid")
     grid.scrollToBottom()
     connected.until(lambda: grid.indexAt(grid.viewport().rect().bottomLeft()).row() in {-1, 999_999, 999_998})
@@ -232,7 +232,7 @@ def test_that_a_disk_that_fills_up_cuts_the_result_in_the_open(connected, small_
     assert "could not be written" in panel.message.text() or "nearly full" in panel.message.text()
     assert 0 < model.rowCount() < 100_000
     assert text(model, model.rowCount() - 1, 1) == "x" * 1000
-    assert connected.server.in_use.pool.stats().used == 0
+    connected.until_out(0)
     small_disk(None)
     connected.query("select 1 as one")
     assert text(panel.current_model(), 0, 0) == "1"

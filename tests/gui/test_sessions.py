@@ -24,10 +24,6 @@ def answers(monkeypatch):
     return found
 
 
-def used(connected):
-    return connected.server.in_use.pool.stats().used
-
-
 def run(connected, panel, sql):
     panel.editor.setPlainText(sql)
     panel.run_all()
@@ -42,7 +38,7 @@ def test_that_a_transaction_pins_the_backend_and_commit_gives_it_back(connected,
     assert bar.isVisible()
     assert f"pid {panel.pin.pid}: kept for open transaction" in connected.find("query.pin").text()
     assert connected.find("query.transaction").text().startswith("open · ")
-    assert used(connected) == 1
+    connected.until_out(1)
     pid = panel.pin.pid
     run(connected, panel, "SELECT pg_backend_pid()")
     assert connected.texts(panel.current_model()) == [[str(pid)]]
@@ -50,7 +46,7 @@ def test_that_a_transaction_pins_the_backend_and_commit_gives_it_back(connected,
     connected.until(lambda: not panel.is_running)
     assert do(f"SELECT count(*) FROM {own_schema}.t") == [(1,)]
     assert not bar.isVisible()
-    assert used(connected) == 0
+    connected.until_out(0)
     assert connected.texts(panel.current_model()) == [[str(pid)]]  # the result stays
 
 
@@ -84,7 +80,7 @@ def test_that_an_idle_transaction_turns_amber_then_red_and_is_never_ended_silent
     panel.session_bar._tick()
     assert (state.property("state"), state.text().startswith("open too long")) == ("bad", True)
     assert panel.pin.is_open
-    connected.until(lambda: used(connected) == 1)  # completion may borrow one
+    connected.until_out(1)
 
 
 def test_that_unpin_says_what_is_lost_and_does_nothing_on_no(connected, answers):
@@ -93,10 +89,10 @@ def test_that_unpin_says_what_is_lost_and_does_nothing_on_no(connected, answers)
     connected.click("query.unpin")
     assert "Temporary tables are dropped with their rows: scratch." in answers.asked[0][1]
     assert "Settings go back to what they were: work_mem = 78848." in answers.asked[0][1]
-    assert used(connected) == 1
+    connected.until_out(1)
     answers.append(True)
     connected.click("query.unpin")
-    connected.until(lambda: used(connected) == 0)
+    connected.until_out(0)
     connected.settle()
     assert not connected.find("query.session").isVisible()
     run(connected, panel, "SHOW work_mem")
@@ -178,7 +174,7 @@ def test_that_closing_a_tab_or_the_window_asks_about_an_open_transaction(connect
     assert "What was changed in the open transaction is rolled back." in answers.asked[0][1]
     answers.append(True)
     connected.window._close_tab(connected.window.tabs.indexOf(panel))
-    connected.until(lambda: used(connected) == 0)
+    connected.until_out(0)
 
 
 def test_that_an_error_ends_the_text_or_not_as_it_is_chosen(connected):
@@ -251,7 +247,7 @@ def test_that_a_tab_closed_in_the_middle_of_a_run_keeps_no_connection(connected,
     connected.until(lambda: panel.report.started is not None and "sleep" in panel.report.started.statement.text)
     connected.window._close_tab(0)
     connected.settle()
-    assert used(connected) == 0
+    connected.until_out(0)
     assert connected.server.in_use.pool.stats().idle > 0
 
 

@@ -18,7 +18,7 @@ def test_that_the_form_opens_a_pool_and_a_query_fills_the_grid(connected, backen
     grid = connected.find("query.grid")
     assert connected.texts(grid.model()) == PERSON
     assert "3 rows" in panel.status
-    assert connected.server.in_use.pool.stats().used == 0
+    connected.until_out(0)
 
 
 def test_that_three_check_outs_exhaust_the_pool_and_a_return_makes_it_work_again(connected):
@@ -145,7 +145,7 @@ def test_that_the_tour_goes_to_its_end_on_the_pool_in_use(connected):
     assert "ThreadedConnectionPool" in window.pool.code.toPlainText()
     assert window.tour.chart.isVisible()
     assert window.tour.message.text() == ""
-    assert connected.server.in_use.pool.stats().used == 0
+    connected.until_out(0)
     assert connected.find("tour.next").text() == "Start again"
 
 

@@ -56,7 +56,7 @@ def test_that_a_table_has_all_its_rows_in_the_scroll_bar_and_any_of_them_is_read
         assert seen == list(range(seen[0], seen[0] + len(seen)))
         assert abs(seen[0] - COUNT * share) < COUNT * 0.05
     assert ids(large)[0] == 1
-    assert connected.server.in_use.pool.stats().used == 0
+    connected.until_out(0)
 
 
 def test_that_scrolling_on_and_back_reads_on_and_back(connected, large):
@@ -312,7 +312,7 @@ def test_that_a_read_nobody_waits_for_any_more_is_ended_at_the_server(connected,
     connected.window._close_tab(connected.window.tabs.indexOf(large))
     connected.settle()
     assert reads(admin) == 0
-    assert connected.server.in_use.pool.stats().used == 0
+    connected.until_out(0)
 
 
 def test_that_a_tab_closed_while_its_rows_are_fetched_is_no_fault(connected, large):
@@ -324,7 +324,7 @@ def test_that_a_tab_closed_while_its_rows_are_fetched_is_no_fault(connected, lar
     connected.window._close_tab(connected.window.tabs.indexOf(large))
     connected.settle()
     assert errors == []
-    assert connected.server.in_use.pool.stats().used == 0
+    connected.until_out(0)
 
 
 def test_that_what_a_failed_read_said_goes_when_a_read_succeeds(connected, large):
