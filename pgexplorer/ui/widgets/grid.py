@@ -333,6 +333,7 @@ class Grid(QTableView):
         try:
             frozen, edge = self._frozen.columns(), self._frozen.width
             for rect in cast("Iterable[QRect]", e.region()):
+                painter.setClipRect(rect)  # a text that two of them share would be written over itself
                 if rect.right() >= edge:
                     left = max(edge, rect.left())
                     columns = columns_in(self._head, left, rect.right())

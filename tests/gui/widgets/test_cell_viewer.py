@@ -28,6 +28,12 @@ def view(qapp, qtbot):
     return show
 
 
+def save(qtbot, viewer, path):
+    """Save the value, which takes more than one turn where it takes long."""
+    with qtbot.waitSignal(viewer.saved, timeout=30_000):
+        viewer.save(path)
+
+
 def titles(viewer):
     return [viewer.views.tabText(at) for at in range(viewer.views.count())]
 
@@ -57,14 +63,14 @@ def test_that_null_nothing_and_text_are_told_apart(view):
     assert said(view("text", "a\nb")) == "3 characters, 2 lines"
 
 
-def test_that_the_exact_text_is_copied_and_saved(view, tmp_path):
+def test_that_the_exact_text_is_copied_and_saved(view, qtbot, tmp_path):
     text = "tab\t quote ' é 🦆\r\n" * 3
     viewer = view("text", text)
     viewer.copy()
     assert QGuiApplication.clipboard().text() == text
-    viewer.save(tmp_path / "value.txt")
+    save(qtbot, viewer, tmp_path / "value.txt")
     assert (tmp_path / "value.txt").read_bytes() == text.encode()
-    viewer.save(tmp_path / "nowhere" / "value.txt")
+    save(qtbot, viewer, tmp_path / "nowhere" / "value.txt")
     assert said(viewer).startswith("Not saved: ")
 
 
@@ -86,14 +92,14 @@ def test_that_deep_and_wide_json_end_well(view):
     assert rows(root)[-1] == ("…", '"1,000 more"')
 
 
-def test_that_bytes_are_hex_with_their_size_and_saved_as_bytes(view, tmp_path):
+def test_that_bytes_are_hex_with_their_size_and_saved_as_bytes(view, qtbot, tmp_path):
     data = bytes(range(40))
     viewer = view("bytea", "\\x" + data.hex())
     assert (titles(viewer), said(viewer)) == (["Hex"], "40 bytes")
     lines = viewer.findChild(QPlainTextEdit, "cell.hex").toPlainText().split("\n")
     assert lines[0] == "00000000  00 01 02 03 04 05 06 07  08 09 0a 0b 0c 0d 0e 0f  ················"
     assert lines[2].endswith(" !\"#$%&'")
-    viewer.save(tmp_path / "value.bin")
+    save(qtbot, viewer, tmp_path / "value.bin")
     assert (tmp_path / "value.bin").read_bytes() == data
 
 
@@ -156,12 +162,11 @@ def test_that_huge_bytes_are_saved_as_bytes(view, qtbot, tmp_path):
     viewer = view("bytea", text[:500_001], huge(text, 99_999))
     assert said(viewer).startswith("≈ 5 MB · the first 64 kB are shown")
     assert titles(viewer) == ["Hex"]
-    with qtbot.waitSignal(viewer.saved, timeout=30_000):
-        viewer.save(tmp_path / "value.bin")
+    save(qtbot, viewer, tmp_path / "value.bin")
     assert (tmp_path / "value.bin").read_bytes() == data
 
 
-def test_that_closing_the_window_leaves_no_half_file(view, qtbot, tmp_path):
+def test_that_closing_the_window_leaves_no_half_file(view, tmp_path):
     target = tmp_path / "value.txt"
     target.write_text("before")
     text = "x" * 20_000_000
@@ -181,7 +186,7 @@ def test_that_a_result_closed_meanwhile_is_told_and_leaves_no_half_file(view, qt
 
     viewer = view("text", "x", Rest(10_000_000, pieces))
     with qtbot.waitSignal(viewer.saved) as done:
-        viewer.save(tmp_path / "value.txt")
+        save(qtbot, viewer, tmp_path / "value.txt")
     assert done.args == [False]
     assert "the result was closed" in said(viewer)
     assert list(tmp_path.iterdir()) == []

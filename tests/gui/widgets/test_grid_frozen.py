@@ -2,7 +2,7 @@
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QRect, Qt
-from PySide6.QtGui import QAccessible, QGuiApplication
+from PySide6.QtGui import QAccessible, QGuiApplication, QRegion
 
 from fix_grid import Values
 from pgexplorer.ui import theme
@@ -87,6 +87,13 @@ def test_that_what_is_scrolled_looks_as_it_does_when_painted_anew(grid, qapp):
         grid.viewport().update()
         grid.horizontalHeader().viewport().update()
         assert on_screen(grid, qapp) == scrolled
+
+
+def test_that_a_text_is_written_once_where_what_is_painted_is_of_several_parts(grid, qapp):
+    whole = on_screen(grid, qapp)
+    middle = grid.rowHeight(0) * 3 // 2
+    grid.viewport().update(QRegion(0, 0, 640, middle) | QRegion(0, middle, 300, 100))
+    assert on_screen(grid, qapp) == whole
 
 
 def test_that_a_click_on_a_frozen_cell_hits_it(grid, qapp, qtbot):
