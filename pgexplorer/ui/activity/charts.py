@@ -151,7 +151,7 @@ def _whole(value: float) -> str:
 def _rate(value: float) -> str:
     if value >= 100_000:
         return human_count(value)
-    return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
+    return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:.2g}"
 
 
 def _percent(value: float) -> str:

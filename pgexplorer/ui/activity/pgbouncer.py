@@ -63,8 +63,7 @@ class PgBouncerPage(QWidget):
         self.model.show(heads, rows)
         if self._shown is not shown.what:
             self._shown = shown.what
-            for column in range(len(heads)):
-                self.list.resizeColumnToContents(column)
+            self.list.fit(anew=True)
 
     def clear(self) -> None:
         """Show nothing: another server."""

@@ -5,18 +5,11 @@ from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QSplitter, QVBoxLayo
 
 from pgexplorer.db.activity.sessions import Seen, Session
 from pgexplorer.models.activity_model import (
-    APPLICATION,
-    CLIENT,
-    DATABASE,
     FINDINGS,
     PID,
-    ROLE,
-    SLOT,
-    STATE,
     STATEMENT,
     STATEMENT_FOR,
     TRANSACTION_FOR,
-    WAITS,
     ActivityModel,
     Entry,
     Head,
@@ -32,10 +25,6 @@ from pgexplorer.ui.widgets.elided_label import ElidedLabel
 from pgexplorer.ui.widgets.flow_layout import FlowLayout
 from pgexplorer.units import duration
 
-_WIDTHS = {
-    PID: 90, FINDINGS: 220, SLOT: 116, STATE: 128, STATEMENT_FOR: 92, TRANSACTION_FOR: 100, WAITS: 150, ROLE: 92,
-    APPLICATION: 124, DATABASE: 84, CLIENT: 124, STATEMENT: 260,
-}  # fmt: skip
 _LOCK_HEADS = (Head("lock"), Head("on"), Head("mode"), Head("granted"))
 
 
@@ -83,7 +72,7 @@ class SessionsPage(QWidget):
         self.which.currentIndexChanged.connect(self._again)
         self.search.textChanged.connect(self._again)
         self.grid.selectionModel().currentRowChanged.connect(self._choose)
-        self._widths_are_set = False
+        self._is_fresh = True  # whether no session of this server was shown yet
 
     def _lay_out(self) -> None:
         self._locks_title = QLabel("Locks")
@@ -139,6 +128,7 @@ class SessionsPage(QWidget):
     def clear(self) -> None:
         """Show nothing: another server."""
         self._seen, self._slots, self._chosen = None, {}, None
+        self._is_fresh = True
         self.model.show(())
         self.locks.show(_LOCK_HEADS, ())
         self._tell(None)
@@ -167,12 +157,10 @@ class SessionsPage(QWidget):
         entries = arranged(self._seen.sessions, self._slots, which, self.search.text())
         scrolled = self.grid.verticalScrollBar().value(), self.grid.horizontalScrollBar().value()
         chosen = self._chosen
-        if not self._widths_are_set:
-            self._widths_are_set = True
-            self.grid.set_widths(_WIDTHS)
         if self.model.show(entries):
             self._expand()
-            self._make_room()
+            self.grid.fit(anew=self._is_fresh)
+            self._is_fresh = False
             found = self.model.find(chosen) if chosen is not None else QModelIndex()
             if found.isValid():
                 self.grid.setCurrentIndex(found)
@@ -187,13 +175,6 @@ class SessionsPage(QWidget):
         for entry in self.model.entries():
             if entry.below:
                 self.grid.expand(self.model.index_of(entry))
-
-    def _make_room(self) -> None:
-        """Let the numbers of the innermost be read whole."""
-        depth = max((_depth(entry) for entry in self.model.entries()), default=0)
-        wanted = theme.scaled(_WIDTHS[PID]) + depth * self.grid.indentation()
-        if self.grid.columnWidth(PID) < wanted:
-            self.grid.setColumnWidth(PID, wanted)
 
     def _choose(self, current: QModelIndex, _before: QModelIndex) -> None:
         entry = self.model.entry(current)
@@ -227,10 +208,9 @@ class SessionsPage(QWidget):
             (lock.kind, lock.target, lock.mode, "yes" if lock.is_granted else _waited(lock.waited_s))
             for lock in seen.locks
         ]
-        is_first = self.locks.columnCount() == 0
+        is_first = self.locks.rowCount() == 0
         self.locks.show(_LOCK_HEADS, rows)
-        if is_first:
-            self.lock_list.set_widths({0: 104, 1: 150, 2: 170})
+        self.lock_list.fit(anew=is_first)
         missing = sum(not lock.is_granted for lock in seen.locks)
         self._locks_title.setText(f"Locks: {len(seen.locks)}" + (f", {missing} waited for" if missing else ""))
 
@@ -251,10 +231,6 @@ class SessionsPage(QWidget):
         else:
             self.model.sort(-1)
         self._expand()
-
-
-def _depth(entry: Entry) -> int:
-    return 0 if entry.above is None else 1 + _depth(entry.above)
 
 
 def _nothing(which: Which, words: str) -> str:

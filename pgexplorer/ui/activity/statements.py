@@ -22,7 +22,6 @@ _HEADS = (
     Head("database"),
     Head("statement"),
 )
-_WIDTHS = {0: 62, 1: 92, 2: 80, 3: 80, 4: 84, 5: 66, 6: 96, 7: 84}
 
 
 class StatementsPage(QWidget):
@@ -78,7 +77,7 @@ class StatementsPage(QWidget):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self._pages)
         self.list.selectionModel().currentRowChanged.connect(self._choose)
-        self._widths_are_set = False
+        self._is_fresh = True  # whether nothing was shown yet
         self._pages.setCurrentIndex(1)
         self._how.hide()
 
@@ -100,9 +99,8 @@ class StatementsPage(QWidget):
         chosen = self.list.currentIndex().row()
         self._found = found.rows
         self.model.show(_HEADS, [_cells(each) for each in found.rows])
-        if not self._widths_are_set:
-            self._widths_are_set = True
-            self.list.set_widths(_WIDTHS)
+        self.list.fit(anew=self._is_fresh)
+        self._is_fresh = False
         if found.rows:
             self.list.setCurrentIndex(self.model.index(min(max(0, chosen), len(found.rows) - 1), 0))
         self._said.setText(f"{len(found.rows)} statements" if found.rows else "Nothing was counted yet.")

@@ -15,6 +15,8 @@ from pgexplorer.models.activity_model import ICON_ROLE, INK_ROLE, TIP_ROLE
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.widgets import tips
 
+_MOST_WIDTH = 280  # pixels at scale 1 that a column takes by itself
+_AIR = 10  # the same, beside a text
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -65,12 +67,32 @@ class RowsView(QTreeView):
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setTabKeyNavigation(False)
         self.setIndentation(theme.scaled(16))
+        self._sized: set[int] = set()  # columns, by a person
+        self._is_fitting = False
         header = self.header()
+        header.setResizeContentsPrecision(0)  # rows in sight tell how wide a column is
+        header.sectionResized.connect(self._resized)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
         header.setMinimumSectionSize(theme.scaled(36))
 
-    def set_widths(self, widths: dict[int, int]) -> None:
-        """Give columns their first widths, in pixels at scale 1; none is narrower than its head."""
-        for column, width in widths.items():
-            self.setColumnWidth(column, max(theme.scaled(width), self.header().sectionSizeHint(column)))
+    def fit(self, *, anew: bool = False) -> None:
+        """Give every column the width that its head and its texts want, within limits, except those a person has sized.
+
+        Columns grow only, unless they are fitted *anew*: rows that change every second would have them dance.
+        """
+        header = self.header()
+        if anew:
+            self._sized.clear()
+        self._is_fitting = True
+        for column in set(range(header.count())) - self._sized:
+            wanted = max(self.sizeHintForColumn(column) + theme.scaled(_AIR), header.sectionSizeHint(column))
+            wanted = min(wanted, theme.scaled(_MOST_WIDTH))
+            if anew or wanted > self.columnWidth(column):
+                self.setColumnWidth(column, wanted)
+        self._is_fitting = False
+
+    def _resized(self, column: int, before: int, now: int) -> None:
+        is_last = column == self.header().count() - 1  # it is sized by the room there is
+        if before and now and not self._is_fitting and not is_last:
+            self._sized.add(column)
