@@ -62,13 +62,16 @@ class Facts:
         reserved = 0 if self.is_superuser else self.reserved
         return max(0, self.max_connections - reserved - self.used)
 
+    def has_room(self, profile: Profile) -> bool:
+        """Whether the server would let the pool grow to its maximum now."""
+        return profile.maxconn <= (min(self.free, self.role_limit) if self.role_limit >= 0 else self.free)
+
     def plan(self, profile: Profile) -> str:
         """Say what the server allows, and warn where the pool's limits do not fit into it."""
         words = f"The server allows {self.max_connections}; {self.free} {'is' if self.free == 1 else 'are'} free."
         if self.role_limit >= 0:
             words += f" The role may open {self.role_limit}."
-        room = min(self.free, self.role_limit) if self.role_limit >= 0 else self.free
-        if profile.maxconn > room:
+        if not self.has_room(profile):
             words += f" A maximum of {profile.maxconn} does not fit: the server will refuse before the pool does."
         return words
 

@@ -29,6 +29,7 @@ class ConnectForm(QWidget):
         self._filling = False
         self._key = ""  # of the remembered profile that is shown
         self._typed_url = ""
+        self._refused = ""  # why the URL that stands in its field was not taken
         self._facts: tuple[str, Facts] | None = None  # what a server said of itself, and at which address
         self._make_fields()
         self._lay_out()
@@ -53,7 +54,7 @@ class ConnectForm(QWidget):
         self.host = line("host", "Host", "localhost, several with commas, or a socket folder")
         self.port = line("port", "Port", "5432")
         self.dbname = line("dbname", "Database")
-        self.user = line("user", "User")
+        self.user = line("user", "User", "empty: PGUSER, or your name on this machine")
         self.password = line("password", "Password", "empty: ~/.pgpass, PGPASSWORD or none")
         self.service = line("service", "Service", "from pg_service.conf")
         self.options = line("options", "Other libpq options", "target_session_attrs=read-write")
@@ -143,10 +144,11 @@ class ConnectForm(QWidget):
         more.setVerticalSpacing(10)
         rare = ("service", "options", "sslrootcert", "sslcert", "sslkey")
         for index, name in enumerate((*rare, "statement_timeout", "lock_timeout", "idle_timeout")):
-            more.addLayout(self._cell(name), index // 2, index % 2)
-            more.setColumnStretch(index % 2, 1)
-        more.addWidget(self.weak_passwords, 4, 0)
-        more.addWidget(self.read_only, 4, 1)
+            more.addLayout(self._cell(name), index // 2, index % 2 * 2, 1, 2)
+        for column in range(4):  # those of the form above, so that the fields stand below one another
+            more.setColumnStretch(column, 1)
+        more.addWidget(self.weak_passwords, 4, 0, 1, 2)
+        more.addWidget(self.read_only, 4, 2, 1, 2)
         pool = QGridLayout()
         pool.setHorizontalSpacing(12)
         pool.setVerticalSpacing(10)
@@ -229,6 +231,9 @@ class ConnectForm(QWidget):
     def show_profile(self, profile: Profile) -> None:
         """Fill the form."""
         self._filling = True
+        if self._refused:
+            self.url.clear()
+            self._accept_url()
         self._key = profile.key
         for name in (
             "name",
@@ -276,6 +281,7 @@ class ConnectForm(QWidget):
     def _pasted(self, text: str) -> None:
         # Pasted, it is whole at once; typed letter by letter it is read when the field is left.
         before, self._typed_url = self._typed_url, text
+        self._accept_url()
         if "://" in text and len(text) - len(before) > 1:
             self._paste_now()
 
@@ -288,6 +294,8 @@ class ConnectForm(QWidget):
             # Its password must not stay readable, and the rest is still to be looked at.
             self.url.setText(re.sub(r"//([^:/@]*):.*@", r"//\1:…@", text))
             self._note_url(pasted.refused, "bad")
+            self._refused = pasted.refused
+            self.check()
             return
         self.show_profile(replace(pasted.profile, key=""))
         self.url.clear()
@@ -295,6 +303,13 @@ class ConnectForm(QWidget):
         left = f" Not taken: {', '.join(pasted.ignored)}; fill it in by hand if you want it." if pasted.ignored else ""
         self._note_url(f"Filled in from the URL.{left}", "warn" if left else "good")
         self.edited.emit()
+
+    def _accept_url(self) -> None:
+        """Forget what was wrong with the URL: another one is typed, or none."""
+        if self._refused:
+            self._refused = ""
+            self._note_url("", "good")
+            self.check()
 
     def _note_url(self, words: str, state: str) -> None:
         note = self._notes["url"]
@@ -337,6 +352,8 @@ class ConnectForm(QWidget):
         """Say below the form what opening will do, and tell whether it can be tried."""
         profile = self.profile()
         problems = profile.problems() if problems is None else problems
+        if self._refused:  # the fields are of another server than the one that is meant
+            problems = {**problems, "url": self._refused}
         plan = (
             "Correct what is marked first." if problems else f"{profile.plan()} {self.what_is_known(profile)}".strip()
         )

@@ -8,6 +8,7 @@ from dataclasses import replace
 import psycopg2
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QLabel, QPushButton
 
 from fix_facts import until
@@ -125,6 +126,24 @@ def test_that_a_refused_url_changes_nothing(driver, profile):
     driver.window.connect_panel.form.paste_url("postgresql://a:b@c/d?gssencmode=disable")
     assert "gssencmode" in driver.find("connect.url.note").text()
     assert driver.window.connect_panel.form.profile() == profile
+
+
+def test_that_a_refused_url_has_to_go_before_one_connects_to_what_the_form_says(driver, profile):
+    driver.window.connect_panel.show_profile(profile)
+    driver.window.connect_panel.form.paste_url("postgresql://a:b@c/d?gssencmode=disable")
+    assert not driver.find("connect.open").isEnabled()
+    assert not driver.find("connect.test").isEnabled()
+    assert "Correct what is marked" in driver.find("connect.summary").text()
+    url = driver.find("connect.url")
+    url.setFocus()
+    url.selectAll()
+    QTest.keyClick(url, Qt.Key.Key_Delete)
+    assert driver.find("connect.open").isEnabled()
+    assert not driver.find("connect.url.note").isVisible()
+    driver.window.connect_panel.form.paste_url("postgresql://a:b@c/d?gssencmode=disable")
+    driver.window.connect_panel.show_profile(profile)
+    assert driver.find("connect.open").isEnabled()
+    assert url.text() == ""
 
 
 HOSTILE = 'we""ird.<b>x</b> 😀'

@@ -27,6 +27,7 @@ from pgexplorer.ui.actions import Action, button
 from pgexplorer.ui.ask import ask
 from pgexplorer.ui.connect_form import ConnectForm
 from pgexplorer.ui.panel import Panel
+from pgexplorer.ui.widgets.message_bar import MessageKind
 from pgexplorer.ui.widgets.name_delegate import NameDelegate
 
 
@@ -256,7 +257,8 @@ class ConnectPanel(Panel):
                 self.form.learn(profile.address, news)
                 tls = f"with {news.tls}" if news.tls else "without TLS"
                 title = f"{news.product} answers {tls}, ready after {news.total_s * 1000:.1f} ms"
-                self.message.show_message("success", title, _stages(stages), news.plan(profile))
+                kind: MessageKind = "success" if news.has_room(profile) else "warning"
+                self.message.show_message(kind, title, _stages(stages), news.plan(profile))
 
         def failed(error: Exception) -> None:
             self._show_error(error, profile, _stages(stages))
