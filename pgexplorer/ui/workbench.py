@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QByteArray, Qt
-from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from typing_extensions import override
 
 from pgexplorer.db.ddl.text import read_ddl
 from pgexplorer.db.objects import DbObject
@@ -66,6 +67,8 @@ _SCHEMES = {
     theme.Scheme.DARK: "Dark",
     theme.Scheme.CONTRAST: "High contrast",
 }
+
+_POOL_WIDTH = 340, 420  # pixels, the least and the most that it takes by itself
 
 
 class Workbench(QWidget):
@@ -201,9 +204,11 @@ class Workbench(QWidget):
         self._split.setStretchFactor(0, 1)
         self.schema.setMinimumWidth(170)
         self._centre.setMinimumWidth(280)
-        self.pool.setMinimumWidth(340)
+        self.pool.setMinimumWidth(_POOL_WIDTH[0])
         self._browse.setSizes([230, 700])
-        self._split.setSizes([930, 420])
+        self._split.setSizes([930, _POOL_WIDTH[1]])
+        self._is_shared = False  # whether a person has said how wide the pool is
+        self._split.splitterMoved.connect(self._shared)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.connect_panel)
         self.pages.addWidget(self._split)
@@ -784,11 +789,23 @@ class Workbench(QWidget):
 
     # -- between runs -------------------------------------------------------------------------------------------
 
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if not self._is_shared:  # a narrow window leaves more to the tables
+            least, most = _POOL_WIDTH
+            wide = min(most, max(least, event.size().width() * 3 // 10))
+            self._split.setSizes([max(0, self.width() - wide - self._split.handleWidth()), wide])
+
+    def _shared(self) -> None:
+        self._is_shared = True
+
     def restore_layout(self) -> None:
         """Take the splitters of the last run."""
         for name, splitter in self._kept():
             if layout := self._settings.preference(name):
                 splitter.restoreState(QByteArray(base64.b64decode(layout, validate=False)))
+                self._is_shared = self._is_shared or splitter is self._split
 
     def leave_views(self) -> None:
         """End what the views of the pool and the tables have under way: nothing must outlive the window."""
@@ -801,6 +818,8 @@ class Workbench(QWidget):
         """Remember the splitters, and what completion learned."""
         self.completer.keep_uses()
         for name, splitter in self._kept():
+            if splitter is self._split and not self._is_shared:
+                continue  # it goes by the window's width
             self._settings.prefer(name, base64.b64encode(splitter.saveState().data()).decode())
 
     def _kept(self) -> tuple[tuple[str, QSplitter], ...]:
