@@ -84,6 +84,7 @@ class PoolPanel(Panel):
         self.private = CodeView()
         self.private.setObjectName("pool.private")
         self.private.setAccessibleName("psycopg2's own bookkeeping before and after")
+        self.private.setPlaceholderText("Check a connection out: the pool's own lists stand here, before and after.")
         self.code = CodeView()
         self.code.setObjectName("pool.code")
         self.code.setAccessibleName("Everything done so far as a Python script")

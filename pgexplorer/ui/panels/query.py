@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QMenu,
     QPushButton,
-    QSpinBox,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -47,6 +46,7 @@ from pgexplorer.ui.transfer.export_dialog import export_query
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.flow_layout import FlowLayout
+from pgexplorer.ui.widgets.spin_box import SpinBox
 from pgexplorer.ui.widgets.sql_editor import SqlEditor
 from pgexplorer.ui.widgets.tall import Tall
 
@@ -161,13 +161,13 @@ class QueryPanel(Panel):
         self._explainer.told.connect(self._tell)
         self._commands = add_commands(self, self.editor)
         self.action("query.cancel").setEnabled(False)
-        self.limit = QSpinBox(minimum=1, maximum=ROW_LIMIT, value=ROW_LIMIT, suffix=" rows")
+        self.limit = SpinBox(minimum=1, maximum=ROW_LIMIT, value=ROW_LIMIT, suffix=" rows")
         self.limit.setObjectName("query.limit")
         self.limit.setAccessibleName("Row limit")
         self.limit.setToolTip("A result is read to its end, or to so many rows; what a limit cuts is always said.")
         self.limit.setGroupSeparatorShown(True)
-        self.limit.setMaximumWidth(theme.scaled(142))
-        self.limit.setStepType(QSpinBox.StepType.AdaptiveDecimalStepType)
+        self.limit.setMaximumWidth(theme.scaled(152))
+        self.limit.setStepType(SpinBox.StepType.AdaptiveDecimalStepType)
         self._doing = ""  # what is under way, in words
         self._state = QLabel(textFormat=Qt.TextFormat.PlainText)
         self._state.setProperty("muted", True)

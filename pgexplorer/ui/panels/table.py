@@ -571,6 +571,8 @@ class TablePanel(Panel):
             else:
                 self.pending_bar.show_reason(editing.why_not() if editing.editable is not None else "")
         enable(self.actions_by_name, editing, self.sending)
+        if self._shown is not None and not self.model.rowCount():
+            self._show_whether_empty()
 
     def _show_pasting(self, done: int, of: int) -> None:
         self.pending_bar.show_pasting(done, of)
@@ -624,13 +626,14 @@ class TablePanel(Panel):
         empty = self.model.rowCount() == 0
         if empty:
             filtered = self.filter.is_filtered
+            insert = self.action("table.insert")
             self._empty.say(
                 "filter" if filtered else "table",
                 "No rows match" if filtered else f"The {self.relation.kind.word} is empty",
                 "The filter runs at the server; clear it to see all rows."
                 if filtered
                 else f"It has {'columns, but no' if self.model.columns() else 'no columns and no'} rows.",
-                self.action("table.clear") if filtered else None,
+                self.action("table.clear") if filtered else insert if insert.isEnabled() else None,
             )
         self._stack.setCurrentIndex(1 if empty else 0)
 
