@@ -207,6 +207,7 @@ class Workbench(QWidget):
         self.pool.setMinimumWidth(_POOL_WIDTH[0])
         self._browse.setSizes([230, 700])
         self._split.setSizes([930, _POOL_WIDTH[1]])
+        self._is_tour_seated = False
         self._is_shared = False  # whether a person has said how wide the pool is
         self._split.splitterMoved.connect(self._shared)
         self.pages = QStackedWidget()
@@ -337,8 +338,9 @@ class Workbench(QWidget):
         self.tour.show()
         self.dock.fold()  # both would leave no room for the tables
         total = sum(self._middle.sizes())
-        if self._middle.sizes()[2] < 120:
-            wanted = min(300, max(220, total // 2))
+        if not self._is_tour_seated or self._middle.sizes()[2] < 120:
+            self._is_tour_seated = True  # from now on it is as high as a person leaves it
+            wanted = min(theme.scaled(300), max(theme.scaled(220), total // 2))
             tabs = self.dock.maximumHeight()
             self._middle.setSizes([max(0, total - wanted - tabs), tabs, wanted])
         self.tour.begin()

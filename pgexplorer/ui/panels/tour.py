@@ -91,25 +91,33 @@ class TourPanel(Panel):
         feet.addWidget(self._again)
         feet.addStretch(1)
         # What happened is what the step is for: it has the larger share, and the buttons take no width from it.
-        right = QVBoxLayout()
+        self._happened = QWidget()
+        right = QVBoxLayout(self._happened)
+        right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(8)
-        right.addWidget(self.message)
         right.addWidget(self.story, 1)
         right.addWidget(self.chart)
         middle = QHBoxLayout()
         middle.setSpacing(12)
         middle.addWidget(scroll, 2)
-        middle.addLayout(right, 5)
+        middle.addWidget(self._happened, 5)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(14, 8, 14, 10)
         whole.setSpacing(8)
         whole.addLayout(head)
+        whole.addWidget(self.message)
         whole.addLayout(middle, 1)
         whole.addLayout(feet)
         self.story.setMinimumHeight(theme.scaled(48))
+        self.story.textChanged.connect(self._show_story)
+        self._show_story()
         self.setProperty("surface", True)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setMinimumHeight(theme.scaled(200))
+
+    def _show_story(self) -> None:
+        """Leave all of the width to what a step teaches as long as nothing has happened."""
+        self._happened.setVisible(bool(self.story.text()))
 
     def begin(self) -> None:
         """Offer the tour; where it was begun before, it goes on."""

@@ -15,6 +15,7 @@ from pgexplorer.ui.widgets.slot_rows import SlotRow
 from pgexplorer.ui.widgets.states import KINDS, StateKind, mark_colour, paint_glyph, state_colour
 
 MORE = "more"  # the button that opens the menu
+_WIDE = 330  # pixels at scale 1 from which on a card has room for more than figures
 _MOST_BUTTONS = 2
 _MOST_CUT = 4000  # texts kept as they were cut and set
 
@@ -75,6 +76,7 @@ class CardLook:
     def _measure(self) -> None:
         gap = theme.scaled(8)
         line = max(metrics.height() for metrics in self._metrics.values())
+        self._pid_word = "pid " if self.width >= theme.scaled(_WIDE) else ""  # the state's words come first
         self._gap, self._space = theme.scaled(7), theme.scaled(5)
         self._left, self._right = theme.scaled(15), self.width - theme.scaled(10)
         self._button_height = max(theme.scaled(16), self._metrics[id(self._body)].height()) + 2 * theme.scaled(2) + 2
@@ -108,7 +110,7 @@ class CardLook:
         self._columns = columns
         numbers, pids = columns
         self._pid_x = self._left + self._cut(self._strong, "#" + "0" * numbers).width + self._gap
-        pid_width = self._cut(self._mono, "pid " + "0" * pids).width + self._gap if pids else 0
+        pid_width = self._cut(self._mono, self._pid_word + "0" * pids).width + self._gap if pids else 0
         self._glyph_x = self._pid_x + pid_width + theme.scaled(2)
         return True
 
@@ -209,7 +211,7 @@ class CardLook:
         strong, mono, text = self._strong, self._mono, self._text
         self._write(painter, strong, text, self._left, middle, self._cut(strong, f"#{row.number}"))
         if row.pid:
-            self._write(painter, mono, text, self._pid_x, middle, self._cut(mono, f"pid {row.pid}"))
+            self._write(painter, mono, text, self._pid_x, middle, self._cut(mono, f"{self._pid_word}{row.pid}"))
         kind = row.state_kind
         glyph = self._drawn.get((kind,)) or self._glyph(kind)
         painter.drawPixmap(self._glyph_x, middle - self._glyph_side // 2, glyph)
