@@ -65,10 +65,11 @@ def show_failure(bar: MessageBar, error: Any, server: Server, again: Any = None)
     if words.title.startswith(_FULL) and server.in_use is not None:
         pool = server.in_use.pool
         who = holders(pool.slots(patient=False))
+        count = "The one connection is" if pool.maxconn == 1 else f"All {pool.maxconn} connections are"
         bar.show_message(
             "warning",
             words.title,
-            f"All {pool.maxconn} connections are out: {who}." if who else "",
+            f"{count} out: {who}." if who else "",
             "Return one in the pool panel, then try again. The text is kept.",
             retry,
         )

@@ -171,6 +171,7 @@ class TablePanel(Panel):
         reader.known.connect(self.editing.know)
         reader.linked.connect(self.links.know)
         self.links.go_wanted.connect(self.trail.visit)
+        self.finding.began.connect(self._take_back)
         self.finding.failed.connect(self._search_failed)
         self.trail.shown.connect(self._show_relation)
         reader.pages.rowsInserted.connect(self._show_whether_empty)
@@ -464,6 +465,7 @@ class TablePanel(Panel):
 
     def _search_failed(self, error: Exception, again: Callable[[], object]) -> None:
         show_failure(self.message, error, self._server, again)
+        self._told = self.message.text()
 
     def _ask_row(self) -> None:
         if self.reader.is_pass:

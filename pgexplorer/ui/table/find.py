@@ -21,6 +21,7 @@ _WORTH_TELLING = 1_000  # rows
 class TableFind(QObject):
     """What the grid's find bar asks beyond the rows that are here. One search at a time."""
 
+    began = Signal()
     failed = Signal(object, object)  # the exception, and what looks again
 
     def __init__(self, jobs: Jobs, grid: TableGrid, reader: TableReader, is_readable: Callable[[], bool]) -> None:
@@ -78,6 +79,7 @@ class TableFind(QObject):
                 self._bar.end(f"in none of {self._looked:,} rows")
 
         self._looked = 0
+        self.began.emit()
         self._bar.say("scanning the whole table…")
         job = self._jobs.start(
             lambda: table.find(wanted), name=f"find in {table.relation.name}", yielded=heard, failed=failed, ended=ended
