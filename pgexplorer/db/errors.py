@@ -83,7 +83,8 @@ def describe(error: BaseException, *, lost: bool = False, sent_before: int = 0) 
     words = (diag.message_primary or str(error)).strip()
     title, _, rest = words.partition("\n")
     position = int(diag.statement_position) - 1 - sent_before if diag.statement_position else None
-    parts = [rest.strip(), diag.message_detail or "", f"Context: {diag.context}" if diag.context else ""]
+    rest = rest.strip().replace("\n\t", " ")  # libpq goes on like that
+    parts = [rest, diag.message_detail or "", f"Context: {diag.context}" if diag.context else ""]
     hint = diag.message_hint or _HINTS.get(error.pgcode or "", "")
     if lost:
         parts.append("The connection to the server is gone.")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Protocol
 
-from pgexplorer.db.values import Column, Row
+from pgexplorer.db.values import Column, Row, human_bytes
 
 
 class State(Enum):
@@ -27,6 +27,11 @@ class Clipped(str):
         clipped = super().__new__(cls, text)
         clipped.size, clipped.is_exact = size, is_exact
         return clipped
+
+    @property
+    def mark(self) -> str:
+        """How large the whole cell is, as it stands behind its beginning: "57.2 MB"."""
+        return f"{'' if self.is_exact else '≈ '}{human_bytes(self.size)}"
 
 
 class Rows(Protocol):

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from pgexplorer.db.rows import Clipped, ListRows, Rows, State
 from pgexplorer.db.spool import Spool
-from pgexplorer.db.values import Column, Row, human_bytes
+from pgexplorer.db.values import Column, Row
 
 Index = QModelIndex | QPersistentModelIndex
 Pieces = Callable[[], Iterator[bytes]]
@@ -154,7 +154,7 @@ class ResultModel(QAbstractTableModel):
         if cell is None:
             return "NULL"
         if isinstance(cell, Clipped):
-            return f"{cell}… ({'' if cell.is_exact else '≈ '}{human_bytes(cell.size)})"
+            return f"{cell}… ({cell.mark})"
         return cell
 
     @override

@@ -29,6 +29,7 @@ NullRole: Final = Qt.ItemDataRole.UserRole + 1
 CopyRole: Final = Qt.ItemDataRole.UserRole + 2
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
+_LEAST = 4  # letters of a value that are worth a cell, beside how large it is
 _MOST_LETTERS = 400  # of a cell that are painted
 _BEYOND = "".join(chr(code) for code in (*range(0xA1, 0xAD), *range(0xAE, 0x180), *range(0x400, 0x460)))
 _PLAIN = re.compile(f"[ -~{re.escape(_BEYOND)}]*").fullmatch
@@ -271,7 +272,7 @@ class CellPainter:
                         continue
                 size = len(shown)
                 if size > most:
-                    shown, size = shown[: most - 1] + "…", most
+                    shown, size = _cut(shown, text, most), most
                 x = right - round(size * letter) if is_right else left
                 is_chosen = parts is not None and any(begin <= row <= end for begin, end in parts)
                 if is_chosen or hand:
@@ -286,8 +287,22 @@ class CellPainter:
         painter.setFont(look.font)
         for where, is_right, is_chosen, text in strange:
             painter.setPen(look.selection_text if is_chosen else look.text)
-            shown = look.metrics.elidedText(plain.one_line(text), Qt.TextElideMode.ElideRight, where.width())
-            painter.drawText(where, _RIGHT if is_right else _LEFT, shown)
+            mark = _mark(text)
+            room = where.width() - look.metrics.horizontalAdvance(mark) if mark else where.width()
+            shown = look.metrics.elidedText(plain.one_line(text), Qt.TextElideMode.ElideRight, room)
+            painter.drawText(where, _RIGHT if is_right else _LEFT, shown + mark)
+
+
+def _cut(shown: str, text: str | None, most: int) -> str:
+    """Return the beginning of a text in *most* letters; behind that of a large value stands how large it is."""
+    mark = _mark(text)
+    if len(mark) + _LEAST > most:
+        mark = ""
+    return f"{shown[: most - 1 - len(mark)]}…{mark}"
+
+
+def _mark(text: object) -> str:
+    return f" {mark}" if type(text) is not str and (mark := getattr(text, "mark", "")) else ""
 
 
 class CellDelegate(QStyledItemDelegate):

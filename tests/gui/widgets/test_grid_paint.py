@@ -5,10 +5,11 @@ from PySide6.QtCore import QItemSelectionModel, QModelIndex, QRect, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
 from fix_grid import Values
-from pgexplorer.db.rows import ListRows
+from pgexplorer.db.rows import Clipped, ListRows
 from pgexplorer.db.values import Column
 from pgexplorer.models.result_model import ResultModel
 from pgexplorer.ui import theme
+from pgexplorer.ui.widgets import grid_paint
 from pgexplorer.ui.widgets.grid import Grid
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
@@ -194,3 +195,10 @@ def test_that_a_model_without_lines_is_asked_cell_by_cell(grid):
     grid.setModel(model)
     grid.show()
     assert ink(picture(grid, 0, 1)).width() < ink(picture(grid, 1, 1)).width()
+
+
+def test_that_a_value_that_is_cut_says_how_large_it_is_where_there_is_room():
+    large = Clipped("x" * 1_000, 6_000_000)
+    assert grid_paint._cut("x" * 31, large, 30) == "x" * 21 + "…" + " 5.72 MB"
+    assert grid_paint._cut("x" * 11, large, 10) == "x" * 9 + "…"
+    assert grid_paint._cut("x" * 31, "x" * 1_000, 30) == "x" * 29 + "…"

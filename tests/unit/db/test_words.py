@@ -113,10 +113,11 @@ def test_that_other_exceptions_are_named():
 
 
 def test_that_a_lost_connection_is_said_with_what_happens_to_the_text():
-    described = describe(psycopg2.OperationalError("server closed the connection unexpectedly\n\tmore"), lost=True)
+    words = "server closed the connection unexpectedly\n\tmore\n\tand on"
+    described = describe(psycopg2.OperationalError(words), lost=True)
     assert described.lost
     assert described.title == "server closed the connection unexpectedly"
-    assert described.detail == "more\nThe connection to the server is gone."
+    assert described.detail == "more and on\nThe connection to the server is gone."
     assert "text is kept" in described.hint
 
 
