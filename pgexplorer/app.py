@@ -57,6 +57,7 @@ class Application:
             return
         self.is_closed = True
         self.window.hide()
+        self.workbench.changes.close()
         self.workbench.keeper.close()
         self.workbench.leave_views()
         # The pool is cut on a thread: whatever hangs there, the program ends.

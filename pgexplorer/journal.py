@@ -1,4 +1,7 @@
-"""What was typed, on disk within a second: each tab a file, each running window a folder of its own. No Qt."""
+"""What was typed, on disk within a second: a folder for each running window, in it a file for each tab. No Qt.
+
+Beside the tabs lie files of lines, which are somebody else's: here they are only written, taken over and removed.
+"""
 
 import contextlib
 import json
@@ -8,7 +11,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +19,7 @@ from typing import Any, cast
 from pgexplorer.home import home
 
 _VERSION = 1
+LINES = ".lines"  # how the name of a file of lines ends
 _LARGEST = 256 << 20  # bytes; a larger file was not written here
 _PATIENCE = 2.0  # seconds that the end of the program waits for the last writes
 _log = logging.getLogger(__name__)
@@ -44,14 +48,19 @@ class Restored:
 
     tabs: tuple[Tab, ...] = ()
     trouble: str = ""  # what could not be read, in words, said once
+    files: tuple[Path, ...] = ()  # of lines, which were not looked at
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """What is still to be written, the last state of each tab alone."""
+    """What is still to be written: the last state of each tab alone, and all of the lines."""
 
     tabs: dict[str, Tab | None] = field(default_factory=dict[str, Tab | None])  # None: to be forgotten
+    work: list[tuple[str, Callable[[], None]]] = field(default_factory=list[tuple[str, Callable[[], None]]])
     is_ending: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.tabs or self.work)
 
 
 class Journal:
@@ -74,6 +83,7 @@ class Journal:
         self._written = 0
         self._asked = 0
         self.trouble = ""  # why the last write failed
+        self._torn: set[str] = set()  # files of lines of which a write failed: they may end in half a line
         self._writer = threading.Thread(target=self._write_on, name="journal", daemon=True)
         self._writer.start()
 
@@ -85,6 +95,7 @@ class Journal:
     def take_over(self) -> Restored:
         """Return the tabs of windows that run no more, in their order, and make them this window's. Reads files."""
         tabs: list[Tab] = []
+        files: list[Path] = []
         damaged: list[str] = []
         for folder in sorted(each for each in self._root.iterdir() if each.is_dir()):
             if folder == self._own or folder.name == "damaged":
@@ -98,7 +109,10 @@ class Journal:
                     found.append(_read(path))
                 except (OSError, ValueError, TypeError, RecursionError) as error:
                     damaged.append(f"{path.name} ({error})")
-                    self._set_aside(path)
+                    self.set_aside(path)
+            for path in sorted(folder.glob(f"*{LINES}")):
+                with contextlib.suppress(OSError):
+                    files.append(path.replace(self._own / path.name))
             found.sort(key=lambda tab: tab.order)
             tabs += found
             for tab in found:
@@ -113,7 +127,7 @@ class Journal:
                 f"Not all tabs could be restored: {', '.join(damaged)}. The files are in {self._root / 'damaged'}."
             )
             _log.warning("tabs set aside: %d", len(damaged))
-        return Restored(tuple(tabs), trouble)
+        return Restored(tuple(tabs), trouble, tuple(files))
 
     def put(self, tab: Tab) -> None:
         """Have *tab* written soon. Returns at once; of several states the last is written."""
@@ -126,6 +140,44 @@ class Journal:
         """Have the tab forgotten, because the person closed it. Returns at once."""
         with self._changed:
             self._waiting.tabs[key] = None
+            self._asked += 1
+            self._changed.notify()
+
+    def write_lines(self, key: str, lines: Iterable[str]) -> None:
+        """Have the file of lines *key* begun anew with *lines* soon, in place of what it held. Returns at once.
+
+        They are asked for on the writer's thread.
+        """
+
+        def work() -> None:
+            path = self._own / f"{key}{LINES}"
+            fresh = path.with_suffix(".new")
+            _append(fresh, lines, os.O_TRUNC)
+            fresh.replace(path)
+            self._torn.discard(key)
+
+        self._do(key, work)
+
+    def add_lines(self, key: str, lines: Iterable[str]) -> None:
+        """Have *lines* written behind those that the file holds. Returns at once."""
+        self._do(key, lambda: _append(self._own / f"{key}{LINES}", lines, os.O_APPEND))
+
+    def remove_lines(self, key: str) -> None:
+        """Have the file of lines removed. Returns at once."""
+
+        def work() -> None:
+            (self._own / f"{key}{LINES}").unlink(missing_ok=True)
+            self._torn.discard(key)
+
+        self._do(key, work)
+
+    def is_torn(self, key: str) -> bool:
+        """Whether the file of lines could not be written to its end: it wants to be written anew."""
+        return key in self._torn
+
+    def _do(self, key: str, work: Callable[[], None]) -> None:
+        with self._changed:
+            self._waiting.work.append((key, work))
             self._asked += 1
             self._changed.notify()
 
@@ -147,7 +199,7 @@ class Journal:
             return  # closed before
         lock.release()
         with contextlib.suppress(OSError):
-            if not any(self._own.glob("*.json")):
+            if not any(each.suffix in {".json", LINES} for each in self._own.iterdir()):
                 shutil.rmtree(self._own)
 
     # -- the writer's thread
@@ -155,10 +207,11 @@ class Journal:
     def _write_on(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting.tabs or self._waiting.is_ending)
+                self._changed.wait_for(lambda: self._waiting or self._waiting.is_ending)
                 tabs, self._waiting.tabs = self._waiting.tabs, {}
+                work, self._waiting.work = self._waiting.work, []
                 upto = self._asked
-                if not tabs:
+                if not tabs and not work:
                     return
             for key, tab in tabs.items():
                 try:
@@ -168,13 +221,24 @@ class Journal:
                         _write(self._own / f"{key}.json", tab)
                     self.trouble = ""
                 except OSError as error:
-                    self.trouble = f"What was typed could not be written to {self._own}: {error}."
-                    _log.warning("a tab was not written: %s", error)
+                    self._fail(error)
+            for key, each in work:
+                try:
+                    each()
+                    self.trouble = ""
+                except OSError as error:
+                    self._torn.add(key)
+                    self._fail(error)
             with self._changed:
                 self._written = upto
                 self._changed.notify_all()
 
-    def _set_aside(self, path: Path) -> None:
+    def _fail(self, error: OSError) -> None:
+        self.trouble = f"What was typed could not be written to {self._own}: {error}."
+        _log.warning("what was typed was not written: %s", error)
+
+    def set_aside(self, path: Path) -> None:
+        """Move a file that cannot be read out of the way, where a person can look at it."""
         aside = self._root / "damaged"
         with contextlib.suppress(OSError):
             aside.mkdir(mode=0o700, exist_ok=True)
@@ -217,6 +281,13 @@ def _write(path: Path, tab: Tab) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump({"version": _VERSION, **asdict(tab)}, file)  # ASCII: a lone surrogate cannot be encoded
     fresh.replace(path)
+
+
+def _append(path: Path, lines: Iterable[str], how: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        for line in lines:
+            file.write(f"{line}\n")
 
 
 def _read(path: Path) -> Tab:

@@ -82,6 +82,7 @@ class Pending:
         self._undone: list[Step] = []
         self._numbers = 0
         self._counts = [0, 0, 0]  # changed, inserted, deleted: kept, for they are asked for after each letter
+        self._touched: set[Slot] = set()
 
     def __bool__(self) -> bool:
         """Whether there is anything to be sent."""
@@ -106,6 +107,11 @@ class Pending:
     def states(self) -> dict[Slot, State]:
         """Return what is pending now, for another thread: states never change, rows get others."""
         return dict(self._states)
+
+    def take_touched(self) -> set[Slot]:
+        """Return the rows that have become others since this was asked last."""
+        touched, self._touched = self._touched, set()
+        return touched
 
     def put(self, states: Iterable[tuple[Slot, State | None]], *, joins: bool = False) -> list[Slot]:
         """Take the new states of rows as one step, None for as it was read; return the rows that are others now.
@@ -160,6 +166,7 @@ class Pending:
         self._done.clear()
         self._undone.clear()
         self._counts = [0, 0, 0]
+        self._touched.clear()
         return slots
 
     def counts(self) -> Counts:
@@ -173,6 +180,7 @@ class Pending:
     def _take(self, states: Iterable[tuple[Slot, State | None]]) -> list[Slot]:
         changed: list[Slot] = []
         for slot, state in states:
+            self._touched.add(slot)
             changed.append(slot)
             if (before := self._states.get(slot)) is not None:
                 self._counts[_kind(before)] -= 1

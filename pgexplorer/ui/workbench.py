@@ -28,12 +28,14 @@ from pgexplorer.demo_host import DemoHost
 from pgexplorer.history import Entry, History
 from pgexplorer.jobs import Jobs
 from pgexplorer.journal import Journal
+from pgexplorer.models.kept import Head
 from pgexplorer.server import Server
 from pgexplorer.settings import Settings
 from pgexplorer.sql_file import SqlFile
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.actions import Action, Listed, Reachable, button, listed
 from pgexplorer.ui.ask import ask
+from pgexplorer.ui.change_keeper import ChangeKeeper, names_of
 from pgexplorer.ui.dock import Dock
 from pgexplorer.ui.environment_band import ROLES, EnvironmentBand
 from pgexplorer.ui.keys_sheet import KeysSheet
@@ -144,6 +146,7 @@ class Workbench(QWidget):
         self._actions: dict[str, QAction] = {row.name: row.build(self) for row in self._rows}
         self.addActions(list(self._actions.values()))
         self.keeper = TabKeeper(journal, self.tabs, self._query_tab)
+        self.changes = ChangeKeeper(journal, jobs, self._where, self)
         self.finder = Finder(frame, jobs, settings, history, self.schema.model, self._reachable, self._open_tabs)
         self._lay_out()
         self._fill_menus()
@@ -301,6 +304,8 @@ class Workbench(QWidget):
         self._server.closed.connect(self._closed)
         self._server.failed.connect(self._failed)
         self._jobs.unheard.connect(self._unheard)
+        self.changes.waiting.connect(self._tell_kept)
+        self.changes.troubled.connect(self._tell_damaged)
 
     # -- the demo -----------------------------------------------------------------------------------------------
 
@@ -383,6 +388,7 @@ class Workbench(QWidget):
         panel = TablePanel(self._server, self._jobs, relation, self.tabs.home)
         panel.status_changed.connect(self._tab_changed)
         panel.relation_changed.connect(lambda: self.tabs.retitle(panel, panel.relation.name))
+        self.changes.follow(panel)
         self._add_tab(panel, relation.name, "table")
         panel.refresh()
 
@@ -479,6 +485,8 @@ class Workbench(QWidget):
                 return
             if isinstance(panel, QueryPanel):
                 self.keeper.forget(panel)
+            if isinstance(panel, TablePanel):
+                self.changes.forget(panel)
             panel.leave()
         self.tabs.removeTab(index)
         panel.deleteLater()
@@ -518,6 +526,8 @@ class Workbench(QWidget):
                 self._close_panel(panel)  # a table of another database; what was typed as SQL stays
         if self._server.in_use is not None and self._server.in_use.facts.is_console:
             self.show_activity()
+        if self.changes.found:
+            self._tell_kept([each.kept.head for each in self.changes.found])
 
     def _closed(self) -> None:
         self._glance((), "Not connected", "")
@@ -767,6 +777,44 @@ class Workbench(QWidget):
             )
         if restored.trouble:
             self.message.show_message("warning", "Not everything could be restored", restored.trouble)
+        self.changes.begin(restored.files)
+
+    def _where(self) -> tuple[str, str] | None:
+        """Return which database is in use; the demo server is the same whatever its port."""
+        if (in_use := self._server.in_use) is None:
+            return None
+        profile = in_use.profile
+        return "demo" if self._demo.is_server_of(profile) else profile.address, profile.dbname
+
+    def _tell_kept(self, heads: list[Head]) -> None:
+        """Say of which tables changes were kept, and where they can be brought back."""
+        where = self._where()
+        here = [head for head in heads if where == (head.server, head.database)]
+        if self._server.in_use is not None and not here:
+            return
+        tables = names_of(here or heads)
+        hint = "Open the table: they are offered there."
+        if not here:
+            there = ", ".join(dict.fromkeys("the demo" if each.server == "demo" else each.server for each in heads))
+            hint = f"Connect to {plain.one_line(there, 120)}, then open the table: they are offered there."
+        actions = [
+            (f"Open {plain.one_line(head.table, 40)}", partial(self._open_kept, head))
+            for head in {(head.schema, head.table): head for head in here}.values()
+        ][:3]
+        title = f"Changes of {tables} were not sent when the program ended."
+        self.message.show_message("warning", title, "", hint, actions)
+
+    def _tell_damaged(self, which: str) -> None:
+        words = f"{which}: set aside, in the folder damaged beside the tabs."
+        self.message.show_message("warning", "Not all changes of rows could be restored", words)
+
+    def _open_kept(self, head: Head) -> None:
+        self.message.clear()
+        if (relation := self.schema.relation(head.schema, head.table)) is not None:
+            self._open_found(relation)
+        else:
+            words = f"{head.schema}.{head.table} is not there, or the schema is still being read"
+            self.message.show_message("info", words, "", "Refresh the schema to see what is. The changes are kept.")
 
     def _reopen(self) -> None:
         self.keeper.reopen()

@@ -120,6 +120,44 @@ def test_that_a_disk_that_refuses_is_said_and_the_program_goes_on(open_journal, 
     assert journal.trouble == ""
 
 
+def test_that_lines_are_written_added_and_removed_in_order_and_taken_over(open_journal, tmp_path):
+    first = open_journal()
+    first.write_lines("a", ["old"])
+    first.write_lines("a", ["one", "two"])
+    first.add_lines("a", ["three"])
+    first.write_lines("b", ["gone"])
+    first.remove_lines("b")
+    first.write_lines("c", ["of c"])
+    first.put(Tab("a", text="a tab of that name"))
+    first.close()
+    second = open_journal()
+    found = second.take_over()
+    assert [tab.text for tab in found.tabs] == ["a tab of that name"]
+    assert [(path.stem, path.read_text()) for path in found.files] == [("a", "one\ntwo\nthree\n"), ("c", "of c\n")]
+    assert {path.parent for path in found.files} == {second._own}
+    second.remove_lines("a")
+    second.remove_lines("c")
+    second.forget("a")
+    second.close()
+    assert list((tmp_path / "tabs").iterdir()) == []
+
+
+def test_that_lines_that_could_not_be_written_are_known_to_be_torn(open_journal):
+    journal = open_journal()
+
+    def broken():
+        yield "one"
+        raise OSError("no space left")
+
+    journal.add_lines("a", broken())
+    assert journal.flush()
+    assert "no space left" in journal.trouble
+    assert journal.is_torn("a")
+    journal.write_lines("a", ["whole"])
+    assert journal.flush()
+    assert (journal.trouble, journal.is_torn("a")) == ("", False)
+
+
 WRITER = """
 import sys, pathlib
 from pgexplorer.journal import Journal, Tab

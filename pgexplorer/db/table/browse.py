@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from psycopg2 import sql
@@ -18,7 +18,21 @@ from pgexplorer.db.table.access import Access, Way, read_access
 from pgexplorer.db.table.editable import Editable, read_editable
 from pgexplorer.db.table.finding import Looked, Match, Wanted, find
 from pgexplorer.db.table.ordering import Condition, Filter, Sort, quoted, raw
-from pgexplorer.db.table.pages import LONGEST, PAGE, ByBlocks, ByKey, Counting, Page, Read, Reader, Scope, Session, To
+from pgexplorer.db.table.pages import (
+    LONGEST,
+    PAGE,
+    ByBlocks,
+    ByKey,
+    Counting,
+    OneRow,
+    Page,
+    Place,
+    Read,
+    Reader,
+    Scope,
+    Session,
+    To,
+)
 from pgexplorer.db.table.references import References, read_references
 from pgexplorer.db.values import Column, Row, raw_cursor
 
@@ -217,6 +231,33 @@ class Table:
             keys = set(self.access.key)
             self._key_at = tuple(at for at, term in enumerate(terms) if term.column in keys)
         return tuple(place[at] for at in self._key_at) if self._key_at else tuple(place)
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The columns of `identity`, in its order; () where rows are told by their place on the disk."""
+        if not self.has_key:
+            return ()
+        keys = set(self.access.key)
+        return tuple(term.column for term in self.access.order(self.filter.sorts).terms if term.column in keys)
+
+    def place_of(self, values: Mapping[str, str | None], marks: Row) -> Place:
+        """Return the place of a row by its *values*, and the version of it that was read; without a key by "ctid"."""
+        if not self.has_key:
+            return Place((values["ctid"],), marks)
+        terms = self.access.order(self.filter.sorts).terms
+        return Place(tuple(values.get(term.column) for term in terms), marks)
+
+    def rows_at(self, places: Sequence[Row]) -> list[Row | None]:
+        """Return the rows at *places* as a page has them; None for those that are gone. Blocks: a round trip each."""
+        found: list[Row | None] = []
+        with self.lent() as on:
+            self._begin(on)
+            one = OneRow(self.scope)
+            query = sql.SQL("SELECT {} FROM {} AS t WHERE ").format(one.shown, table_name(self.relation))
+            for place in places:
+                rows = on.ask(query + self.same_row(place))
+                found.append(one.take(rows[0], on)[0] if len(rows) == 1 else None)
+        return found
 
     def key_of_place(self) -> Sequence[tuple[int, sql.Composable, str]]:
         """Return what finds a row again: which parts of its place, the columns that they are of, and their types."""

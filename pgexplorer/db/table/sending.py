@@ -1,7 +1,7 @@
 """Changes of rows sent as one transaction, in which each must meet just one row, as it was when it was read."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -93,11 +93,21 @@ News = Progress | Conflicts | Refused | Done | Unknown
 class Sending:
     """Sends the changes of one table. Every call but `stop` blocks and belongs on a worker thread."""
 
-    def __init__(self, table: Table, editable: Editable, changes: Sequence[Change]) -> None:
-        """*table* is of this piece of work alone, and names places as those of the changes do."""
+    def __init__(
+        self,
+        table: Table,
+        editable: Editable,
+        changes: Sequence[Change],
+        note: Callable[[str], object] = lambda _transaction: None,
+    ) -> None:
+        """*table* is of this piece of work alone, and names places as those of the changes do.
+
+        *note* is told the transaction just before COMMIT, on the worker's thread, which waits for it.
+        """
         self._table = table
         self._editable = editable
         self._changes = changes
+        self._note = note
         self._sent: list[Statement] = []
 
     def script(self) -> str:
@@ -161,6 +171,7 @@ class Sending:
     def _commit(self, on: Session, kept: list[Kept]) -> News:
         # Known before COMMIT, or nobody could ask what became of it after the link broke.
         [[transaction]] = on.ask("SELECT txid_current()")
+        self._note(transaction or "")
         try:
             on.ask("COMMIT")
         except psycopg2.Error as error:

@@ -68,7 +68,7 @@ class TablePanel(Panel):
         super().__init__("table", parent)
         self.relation = relation
         self.status = ""
-        self._server = server
+        self.server = self._server = server
         self._jobs = jobs
         self._shown: Shown | None = None  # what the rows on screen are under
         self._limit = PASS_LIMIT

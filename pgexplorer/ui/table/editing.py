@@ -24,6 +24,7 @@ from pgexplorer.ui.widgets.message_bar import MessageBar
 
 _MOST_CELLS = 100_000  # that are changed in one step
 _AT_ONCE = 10_000  # characters of a block that is pasted in one turn
+_FEW = 1_000  # rows that become pending in one turn
 _Index = QModelIndex | QPersistentModelIndex
 _SENDING = "The changes are being sent."
 _PASTING = "A block is being pasted: wait, or press Esc to take it back."
@@ -388,6 +389,20 @@ class TableEditing(QObject):
         then, self._after_paste = self._after_paste, None
         if then is not None:
             QTimer.singleShot(0, self, then)  # when what came of it has been said
+
+    # -- what was kept
+
+    def bring(self, states: Sequence[tuple[Slot, State]], then: Callable[[], object]) -> None:
+        """Make *states* pending as one step, new rows at the top; call *then* when they are."""
+        if why := self._why_not_now():
+            self.refuse(why)
+        elif len(states) <= _FEW:
+            self._put(states)
+            then()
+        else:
+            self.paster.begin()
+            self.changed.emit()
+            self.paster.write(states, then, 0)
 
     # -- the way back
 

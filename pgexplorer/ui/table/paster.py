@@ -30,6 +30,7 @@ class Paster(QObject):
         self._states: Sequence[tuple[Slot, State | None]] = ()
         self._written = 0
         self._joins = False  # whether a step was begun
+        self._before: int | None = None  # which row of the view new rows come before; None for the end
         self._then: Callable[[], object] | None = None
         self.is_under_way = False
         self._later = QTimer(self, singleShot=True, interval=_QUIET)
@@ -55,9 +56,14 @@ class Paster(QObject):
 
         job = self._job = self._jobs.call(function, name="paste", done=done, ended=ended)
 
-    def write(self, states: Sequence[tuple[Slot, State | None]], then: Callable[[], object]) -> None:
-        """Make *states* one step of what is pending, new rows at the table's end; call *then* when all is there."""
-        self._states, self._then = states, then
+    def write(
+        self, states: Sequence[tuple[Slot, State | None]], then: Callable[[], object], before: int | None = None
+    ) -> None:
+        """Make *states* one step of what is pending; call *then* when all is there.
+
+        New rows come before the view's row *before*, at the table's end without one.
+        """
+        self._states, self._then, self._before = states, then, before
         self._written, self._joins = 0, False
         self._turns.start()
 
@@ -84,7 +90,8 @@ class Paster(QObject):
             self._finish()
             return
         while part := self._states[self._written : self._written + _TURN]:
-            self._joins = self._model.put(part, self._model.rowCount(), joins=self._joins) or self._joins
+            before = self._model.rowCount() if self._before is None else self._before
+            self._joins = self._model.put(part, before, joins=self._joins) or self._joins
             self._written += len(part)
             if time.perf_counter() > end:
                 break

@@ -63,6 +63,7 @@ class TableSending(QObject):
         self._address = ""  # of the server that the rows were read from
         self._read: Table | None = None  # which the rows are of, also after the server was left
         self._then: _Then | None = None  # what was wished for once all is sent
+        self.note: Callable[[str], object] = lambda _transaction: None  # told of it before COMMIT, on a worker
 
     @property
     def is_running(self) -> bool:
@@ -227,7 +228,7 @@ class TableSending(QObject):
         if table is None or editable is None:
             self._message.show_message("info", "The table is not read yet.", "", "Refresh it, then send.")
             return None
-        return Sending(table.again(in_use.client, in_use.side), editable, changes)
+        return Sending(table.again(in_use.client, in_use.side), editable, changes, self.note)
 
     # -- what came of it
 
