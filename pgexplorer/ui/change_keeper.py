@@ -82,6 +82,7 @@ class ChangeKeeper(QObject):
     """
 
     waiting = Signal(object)  # list[Head]: what was found and can be brought back in the tables that it is of
+    offered = Signal()  # a table says what was kept of it
     troubled = Signal(str)  # what could not be read, said once
 
     def __init__(self, journal: Journal, jobs: Jobs, where: Callable[[], Where | None], parent: QObject) -> None:
@@ -232,11 +233,13 @@ class ChangeKeeper(QObject):
         detail = f"{count.words}, until {found.written:%d %B %Y, %H:%M}."
         if found.kept.transaction:
             detail += " They were just being committed: the server is asked whether they were."
-        actions = [("Bring them back", partial(self._bring, panel, found)), ("Drop", partial(self._drop, panel, found))]
-        hint = "Brought back they are pending: nothing is sent before you send it."
+        bring = "Bring it back" if is_one else "Bring them back"
+        actions = [(bring, partial(self._bring, panel, found)), ("Drop", partial(self._drop, panel, found))]
+        hint = "What is brought back is pending: nothing is sent before you send it."
         if why := editing.why_not():
             actions, hint = actions[1:], f"They cannot be brought back now: {why}"
         panel.message.show_message("warning", title, detail, hint, actions)
+        self.offered.emit()
 
     def _drop(self, panel: TablePanel, found: Found) -> None:
         self._done_with(found)

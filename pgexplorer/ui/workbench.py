@@ -99,6 +99,7 @@ class Workbench(QWidget):
         self._history = history
         self._demo = demo
         self._tour_offered = False
+        self._kept_said = ""  # what the message bar says of changes that were kept
         self._tables_of = ""  # the address of the server whose tables are open
         self._look = look
         self._queries = 0
@@ -305,6 +306,7 @@ class Workbench(QWidget):
         self._server.failed.connect(self._failed)
         self._jobs.unheard.connect(self._unheard)
         self.changes.waiting.connect(self._tell_kept)
+        self.changes.offered.connect(self._kept_offered)
         self.changes.troubled.connect(self._tell_damaged)
 
     # -- the demo -----------------------------------------------------------------------------------------------
@@ -803,6 +805,11 @@ class Workbench(QWidget):
         ][:3]
         title = f"Changes of {tables} were not sent when the program ended."
         self.message.show_message("warning", title, "", hint, actions)
+        self._kept_said = self.message.text()
+
+    def _kept_offered(self) -> None:
+        if self._kept_said and self.message.text() == self._kept_said:
+            self.message.clear()
 
     def _tell_damaged(self, which: str) -> None:
         words = f"{which}: set aside, in the folder damaged beside the tabs."

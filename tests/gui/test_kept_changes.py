@@ -208,7 +208,7 @@ def test_that_changes_wait_until_they_are_chosen_and_are_offered_of_their_own_ta
     do(f"CREATE TABLE {own_schema}.other (id int PRIMARY KEY)")
     kill(connected)
     driver, panel = open_again()
-    assert "Changes of t were not sent" in driver.window.message.text()
+    assert driver.window.message.text() == ""  # it is said where it can be brought back
     panel.message.clear()
     driver.window.open_table(driver.window.schema.relation(own_schema, "other"))
     driver.settle()
@@ -225,6 +225,20 @@ def test_that_changes_wait_until_they_are_chosen_and_are_offered_of_their_own_ta
     assert panel.message.text().startswith("4 changes of t were not sent")
     kill(driver)
     assert open_again()[1].message.text().startswith("4 changes of t were not sent")
+
+
+def test_that_the_window_says_where_changes_wait_and_opens_the_table(connected, edited, start, profile, own_schema):
+    kill(connected)
+    driver = start()
+    driver.until(lambda: driver.window.message.text().startswith("Changes of t were not sent"))
+    assert f"Connect to {profile.address}" in driver.window.message.text()
+    driver.open(profile)
+    driver.until(lambda: driver.window.schema.relation(own_schema, "t") is not None)
+    press(driver.window.message, "Open t")
+    driver.settle()
+    panel = driver.window.tabs.currentWidget()
+    assert panel.message.text().startswith("4 changes of t were not sent")
+    assert driver.window.message.text() == ""
 
 
 def test_that_what_was_changed_since_is_not_changed_back(connected, edited, open_again):
