@@ -1,16 +1,10 @@
-"""Changes of rows as a person wants them, the order in which they can be done, and each of them as SQL."""
+"""Changes of rows as a person wants them, and the order in which they can be done."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from psycopg2 import sql
-from psycopg2.extensions import connection
-
-from pgexplorer.db.errors import RefusedSql
-from pgexplorer.db.schema import Relation, table_name
 from pgexplorer.db.table.editable import Constraint, Editable
-from pgexplorer.db.table.ordering import literal
 from pgexplorer.db.table.pages import Place
 from pgexplorer.db.values import Row
 
@@ -67,101 +61,6 @@ def check_value(text: str | None) -> str:
     except UnicodeEncodeError:
         return "The value holds half a character, which no encoding has."
     return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A change as the SQL that is sent for it."""
-
-    change: Change
-    text: str
-    values: tuple[tuple[int, int], ...]  # where the value of a column begins in the text, and its number
-
-    def column_at(self, position: int) -> int | None:
-        """Return the column whose value holds the character *position* of the text."""
-        found = [column for begin, column in self.values if begin <= position]
-        return found[-1] if found and position < len(self.text) else None
-
-
-class Writer:
-    """Writes the statements of one relation, for one connection: what is the same in all of them is written once."""
-
-    def __init__(
-        self,
-        relation: Relation,
-        names: Sequence[str],
-        key: Sequence[tuple[int, sql.Composable, str]],
-        conn: connection,
-        returning: sql.Composable | None = None,
-    ) -> None:
-        """Write for *relation* with columns *names*, on *conn*.
-
-        *key* is what finds a row by its place: the parts of a place that are wanted, and for each what it is compared
-        with and its type. *returning* is what rows that are changed and new come back as.
-        """
-        self._table = table_name(relation).as_string(conn)
-        self._names = [sql.Identifier(name).as_string(conn) for name in names]
-        self._key = [(at, f"{name.as_string(conn)} = ", f"::{type_name}") for at, name, type_name in key]
-        self._returning = "" if returning is None else f" RETURNING {returning.as_string(conn)}"
-
-    def statement(self, change: Change) -> Statement:
-        """Return *change* as one statement. Raises RefusedSql for a value that cannot be sent.
-
-        A value is a literal without a type, which becomes one of the column's by assignment: the server parses it and
-        refuses what is too long. A cast would cut it.
-        """
-        pieces: list[tuple[str, int | None]] = []
-        match change:
-            case Update():
-                pieces.append((f"UPDATE {self._table} AS t SET ", None))
-                for number, (column, value) in enumerate(change.new):
-                    comma = ", " if number else ""
-                    pieces.append((f"{comma}{self._names[column]} = ", None))
-                    pieces.append((_value(value), column))
-                pieces.append((f" WHERE {self._where(change.place)}{self._returning}", None))
-            case Delete():
-                pieces.append((f"DELETE FROM {self._table} AS t WHERE {self._where(change.place)}", None))
-            case Insert(new=()):
-                pieces.append((f"INSERT INTO {self._table} AS t DEFAULT VALUES{self._returning}", None))
-            case Insert():
-                names = ", ".join(self._names[column] for column, _ in change.new)
-                pieces.append((f"INSERT INTO {self._table} AS t ({names}) VALUES (", None))
-                for number, (column, value) in enumerate(change.new):
-                    pieces += [(", ", None)] if number else []
-                    pieces.append((_value(value), column))
-                pieces.append((f"){self._returning}", None))
-        at, places = 0, list[tuple[int, int]]()
-        for text, column in pieces:
-            if column is not None:
-                places.append((at, column))
-            at += len(text)
-        return Statement(change, "".join(text for text, _ in pieces), tuple(places))
-
-    def script(self, changes: Iterable[Change], *, defers: bool) -> Iterator[str]:
-        """Yield the lines of what is sent for *changes*, as psql takes them."""
-        yield "BEGIN;"
-        if defers:
-            yield "SET CONSTRAINTS ALL DEFERRED;"
-        for change in changes:
-            yield f"{self.statement(change).text};"
-        yield "COMMIT;"
-
-    def _where(self, place: Place) -> str:
-        version = place.version
-        if version is None:
-            raise RefusedSql("The version of the row is not known: refresh, then change it.")
-        found = [f"{name}{literal(place[at] or '')}{type_name}" for at, name, type_name in self._key]
-        return " AND ".join([*found, f"t.xmin = {literal(version.xmin)}::xid"])
-
-
-def _value(value: str | None) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, Default):
-        return "DEFAULT"
-    if why := check_value(value):
-        raise RefusedSql(why)
-    return literal(value)
 
 
 def ordered(changes: Sequence[Change], names: Sequence[str], editable: Editable) -> list[Change]:

@@ -1,5 +1,6 @@
 """Changes of rows sent as one transaction, in which each must meet just one row, as it was when it was read."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from psycopg2 import sql
 from pgexplorer.db.errors import RefusedSql, ServerError, describe
 from pgexplorer.db.schema import table_name
 from pgexplorer.db.table.browse import Table
-from pgexplorer.db.table.changes import Change, Delete, Insert, Statement, Update, Writer, ordered
+from pgexplorer.db.table.changes import Change, Delete, Insert, Update, ordered
 from pgexplorer.db.table.editable import Editable
 from pgexplorer.db.table.ordering import raw
 from pgexplorer.db.table.pages import OneRow, Place, Session
+from pgexplorer.db.table.writing import Statement, Writer
 from pgexplorer.db.values import Row
 
 _TELL = 0.1  # seconds between two pieces of news of how far it is
@@ -125,35 +127,44 @@ class Sending:
         """
         relation = self._table.relation
         with self._table.lent(f"changes of {relation.schema}.{relation.name}") as on:
-            changes = ordered(self._changes, self._names, self._editable)
             one = OneRow(self._table.scope)
             writer = self._writer(on, one.shown)
-            kept: list[Kept] = []
-            on.ask("BEGIN ISOLATION LEVEL READ COMMITTED")
-            if self._editable.has_deferrable:
-                on.ask("SET CONSTRAINTS ALL DEFERRED")
-            told = time.monotonic()
-            for done, change in enumerate(changes):
-                statement = writer.statement(change)
-                _check(on)
-                try:
-                    rows = on.ask(statement.text)
-                except psycopg2.Error as error:
-                    if on.conn.closed or on.running.wanted:
-                        raise
-                    yield self._refused(statement, error, len(on.running.tag))
-                    return
-                if on.rows.rowcount != 1:
-                    yield Conflicts(self._conflicts(on, change, on.rows.rowcount, one))
-                    return
-                taken = one.take(rows[0], on) if rows else (None, None)
-                kept.append(Kept(change, *taken))
-                if time.monotonic() - told > _TELL:
-                    told = time.monotonic()
-                    yield Progress(done + 1, len(changes))
-            yield Progress(len(changes), len(changes))
+            try:
+                yield from self._run(on, writer, one)
+            finally:
+                if writer.prepared and not on.conn.closed:
+                    with contextlib.suppress(psycopg2.Error):
+                        on.ask(writer.ending())
+
+    def _run(self, on: Session, writer: Writer, one: OneRow) -> Iterator[News]:
+        changes = ordered(self._changes, self._names, self._editable)
+        kept: list[Kept] = []
+        on.ask("BEGIN ISOLATION LEVEL READ COMMITTED")
+        if self._editable.has_deferrable:
+            on.ask("SET CONSTRAINTS ALL DEFERRED")
+        told = time.monotonic()
+        for statement in writer.statements(changes):
             _check(on)
-            yield self._commit(on, kept)
+            try:
+                rows = on.ask(statement.text)
+            except psycopg2.Error as error:
+                if on.conn.closed or on.running.wanted or statement.change is None:
+                    raise
+                yield self._refused(statement, statement.change, error, len(on.running.tag))
+                return
+            if (change := statement.change) is None:
+                continue
+            if on.rows.rowcount != 1:
+                yield Conflicts(self._conflicts(on, change, on.rows.rowcount, one))
+                return
+            taken = one.take(rows[0], on) if rows else (None, None)
+            kept.append(Kept(change, *taken))
+            if time.monotonic() - told > _TELL:
+                told = time.monotonic()
+                yield Progress(len(kept), len(changes))
+        yield Progress(len(changes), len(changes))
+        _check(on)
+        yield self._commit(on, kept)
 
     def stop(self) -> Iterator[str]:
         """End it at the server. Yields each rung of the ladder in words; blocks for seconds."""
@@ -166,7 +177,9 @@ class Sending:
         return [column.name for column in self._table.access.columns]
 
     def _writer(self, on: Session, returning: sql.Composable | None = None) -> Writer:
-        return Writer(self._table.relation, self._names, self._table.key_of_place(), on.conn, returning)
+        intervals = [at for at, each in enumerate(self._editable.fields) if each.type_name.startswith("interval")]
+        key = self._table.key_of_place()
+        return Writer(self._table.relation, self._names, key, on.conn, returning, intervals)
 
     def _commit(self, on: Session, kept: list[Kept]) -> News:
         # Known before COMMIT, or nobody could ask what became of it after the link broke.
@@ -184,9 +197,8 @@ class Sending:
             raise RefusedSql(f"The server ended the transaction by {on.rows.statusmessage}: nothing was changed.")
         return Done(tuple(kept), self._table.access.is_lossless)
 
-    def _refused(self, statement: Statement, error: psycopg2.Error, before: int) -> Refused:
+    def _refused(self, statement: Statement, change: Change, error: psycopg2.Error, before: int) -> Refused:
         words = describe(error, sent_before=before)
-        change = statement.change
         columns: tuple[int, ...] = ()
         if error.diag.column_name in self._names:
             columns = (self._names.index(error.diag.column_name),)
