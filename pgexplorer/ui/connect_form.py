@@ -5,7 +5,18 @@ from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QStringListModel, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QCompleter, QGridLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QCompleter,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from pgexplorer.db.probe import Facts
 from pgexplorer.db.profile import POOL_CLASSES, TLS_MODES, Environment, Profile, paste
@@ -120,44 +131,34 @@ class ConnectForm(QWidget):
         return check
 
     def _lay_out(self) -> None:
+        # Its words have room in half of the width; the hint would make the right half the wider one.
+        self.keep_password.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.title = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.title.setProperty("heading", 1)
-        form = QGridLayout()
-        form.setHorizontalSpacing(12)
-        form.setVerticalSpacing(10)
-        for column in range(4):
-            form.setColumnStretch(column, 1)
-        places: list[tuple[str, int, int, int]] = [
-            ("url", 0, 0, 4),
-            ("host", 1, 0, 2), ("port", 1, 2, 1), ("sslmode", 1, 3, 1),
-            ("dbname", 2, 0, 2), ("name", 2, 2, 2),
-            ("user", 3, 0, 2), ("password", 3, 2, 2),
-        ]  # fmt: skip
-        for name, row, column, span in places:
-            form.addLayout(self._cell(name), row, column, 1, span)
-        form.addWidget(self.more, 4, 0, 1, 2)
-        form.addWidget(self.keep_password, 4, 2, 1, 2)
+        form = _halves()
+        form.addLayout(self._cell("url"), 0, 0, 1, 2)
+        for row, (left, *right) in enumerate(
+            (("host", "port", "sslmode"), ("dbname", "name"), ("user", "password")), start=1
+        ):
+            form.addLayout(self._cell(left), row, 0)
+            form.addLayout(self._cells(*right), row, 1)
+        form.addWidget(self.more, 4, 0)
+        form.addWidget(self.keep_password, 4, 1)
         self._more_box = QWidget()
-        more = QGridLayout(self._more_box)
+        more = _halves(self._more_box)
         more.setContentsMargins(0, 0, 0, 0)
-        more.setHorizontalSpacing(12)
-        more.setVerticalSpacing(10)
         rare = ("service", "options", "sslrootcert", "sslcert", "sslkey")
         for index, name in enumerate((*rare, "statement_timeout", "lock_timeout", "idle_timeout")):
-            more.addLayout(self._cell(name), index // 2, index % 2 * 2, 1, 2)
-        for column in range(4):  # those of the form above, so that the fields stand below one another
-            more.setColumnStretch(column, 1)
-        more.addWidget(self.weak_passwords, 4, 0, 1, 2)
-        more.addWidget(self.read_only, 4, 2, 1, 2)
-        pool = QGridLayout()
-        pool.setHorizontalSpacing(12)
-        pool.setVerticalSpacing(10)
-        for name, column, span in (("pool_class", 0, 2), ("minconn", 2, 1), ("maxconn", 3, 1)):
-            pool.addLayout(self._cell(name), 0, column, 1, span)
-        for column in range(4):
-            pool.setColumnStretch(column, 1)
-        pool.addLayout(self._cell("timeout"), 1, 2)
-        pool.addLayout(self._cell("environment"), 1, 3)
+            more.addLayout(self._cell(name), index // 2, index % 2)
+        more.addWidget(self.read_only, 4, 0, 1, 2)
+        more.addWidget(self.weak_passwords, 5, 0, 1, 2)  # its words are wider than a half of a narrow window
+        pool = _halves()
+        pool.addLayout(self._cell("pool_class"), 0, 0)
+        pool.addLayout(self._cells("minconn", "maxconn"), 0, 1)
+        pool.addLayout(self._cells("timeout", "environment"), 1, 1)
+        policy = self.timeout.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # what stands beside it stays where it is
+        self.timeout.setSizePolicy(policy)
         when = QLabel("When all are in use")
         when.setProperty("muted", True)
         self.when_all_out = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
@@ -167,7 +168,7 @@ class ConnectForm(QWidget):
         said.addWidget(when)
         said.addWidget(self.when_all_out)
         said.addStretch(1)
-        pool.addLayout(said, 1, 0, 1, 2)
+        pool.addLayout(said, 1, 0)
         pool_title = QLabel("Pool")
         pool_title.setProperty("heading", 1)
         self.summary = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
@@ -195,6 +196,13 @@ class ConnectForm(QWidget):
         cell.addWidget(self._notes[name])
         cell.addStretch(1)
         return cell
+
+    def _cells(self, *names: str) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        for name in names:
+            row.addLayout(self._cell(name), 1)
+        return row
 
     def _show_more(self, shown: bool) -> None:
         self._more_box.setVisible(shown)
@@ -386,3 +394,13 @@ class ConnectForm(QWidget):
         self.more.setChecked(True)
         self.weak_passwords.setChecked(True)
         self.weak_passwords.setFocus()
+
+
+def _halves(parent: QWidget | None = None) -> QGridLayout:
+    """Return a grid of two columns of the same width, wherever it stands in the form."""
+    grid = QGridLayout(parent) if parent is not None else QGridLayout()
+    grid.setHorizontalSpacing(12)
+    grid.setVerticalSpacing(10)
+    for column in (0, 1):
+        grid.setColumnStretch(column, 1)
+    return grid

@@ -453,7 +453,8 @@ def style_sheet(colours: Colours, scale: float, points: float) -> str:
     - QLabel: heading 1 or 2, muted, mono, figure, state (good, warn, bad, info, busy), band (warn, bad)
     - QPushButton: primary (one a panel), danger, quiet, small, icon_only, field (looks like one),
       floating (over other content)
-    - QFrame: card, separator (True or "vertical"); QWidget: surface, bar (both with WA_StyledBackground)
+    - QFrame: card, floating (over other content), separator (True or "vertical")
+    - QWidget: surface, bar (both with WA_StyledBackground)
     - fields: invalid, cell (it lies in a grid); QLineEdit and QPlainTextEdit: mono; text edits: code, flat;
       QPlainTextEdit: detail
     - item views: card; QProgressBar: thin
@@ -494,6 +495,7 @@ QLabel[band="bad"] {{ background: {c.bad_soft}; color: {c.bad}; border-bottom: {
 QLabel[band="warn"] {{ background: {c.warn_soft}; color: {c.warn}; border-bottom: {px(3)} solid {c.warn_mark};
     font-weight: 600; }}
 
+QFrame[floating="true"] {{ background: {c.raised}; border: 1px solid {c.border}; border-radius: {px(8)}; }}
 QFrame[card="true"] {{ background: {c.surface}; border: 1px solid {c.line}; border-radius: {px(8)}; }}
 QWidget[surface="true"] {{ background: {c.surface}; }}
 QWidget[bar="true"] {{ background: {c.surface}; border-bottom: 1px solid {c.line}; }}

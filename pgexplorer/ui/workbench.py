@@ -70,7 +70,7 @@ _SCHEMES = {
     theme.Scheme.CONTRAST: "High contrast",
 }
 
-_POOL_WIDTH = 340, 420  # pixels, the least and the most that it takes by itself
+_POOL_WIDTH = 280, 340, 420  # pixels at scale 1: the least, and the least and the most that it takes by itself
 
 
 class Workbench(QWidget):
@@ -206,11 +206,11 @@ class Workbench(QWidget):
         self._browse.setStretchFactor(1, 1)
         self._middle.setStretchFactor(0, 1)
         self._split.setStretchFactor(0, 1)
-        self.schema.setMinimumWidth(170)
+        self.schema.setMinimumWidth(theme.scaled(170))
         self._centre.setMinimumWidth(280)
-        self.pool.setMinimumWidth(_POOL_WIDTH[0])
-        self._browse.setSizes([230, 700])
-        self._split.setSizes([930, _POOL_WIDTH[1]])
+        self.pool.setMinimumWidth(theme.scaled(_POOL_WIDTH[0]))
+        self._browse.setSizes([min(theme.scaled(230), 300), 700])
+        self._split.setSizes([930, theme.scaled(_POOL_WIDTH[-1])])
         self._is_tour_seated = False
         self._is_shared = False  # whether a person has said how wide the pool is
         self._split.splitterMoved.connect(self._shared)
@@ -347,7 +347,7 @@ class Workbench(QWidget):
         total = sum(self._middle.sizes())
         if not self._is_tour_seated or self._middle.sizes()[2] < 120:
             self._is_tour_seated = True  # from now on it is as high as a person leaves it
-            wanted = min(theme.scaled(300), max(theme.scaled(220), total // 2))
+            wanted = min(theme.scaled(300), max(220, total // 2))
             tabs = self.dock.maximumHeight()
             self._middle.setSizes([max(0, total - wanted - tabs), tabs, wanted])
         self.tour.begin()
@@ -850,8 +850,9 @@ class Workbench(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if not self._is_shared:  # a narrow window leaves more to the tables
-            least, most = _POOL_WIDTH
-            wide = min(most, max(least, event.size().width() * 3 // 10))
+            wide = event.size().width()
+            _, least, most = map(theme.scaled, _POOL_WIDTH)
+            wide = min(most, max(min(least, wide // 3), wide * 3 // 10))
             self._split.setSizes([max(0, self.width() - wide - self._split.handleWidth()), wide])
 
     def _shared(self) -> None:

@@ -86,9 +86,7 @@ class FindBar(QFrame):
         self._first = 0
         self._lines: Sequence[Line | None] = []  # the rows that are at hand, from the first on
         self.setObjectName("find")
-        self.setProperty("surface", True)
-        self.setFrameShape(QFrame.Shape.StyledPanel)
-        self.setAutoFillBackground(True)
+        self.setProperty("floating", True)
         self.text = QLineEdit(clearButtonEnabled=True)
         self.text.setObjectName("find.text")
         self.call_it("the result")
