@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QPushButton
 
 PERSON = [["1", "Pankaj", "Chowdhury", "M"], ["2", "Rachna", "Agarwal", "F"], ["3", "Raj", "Shamanic", "M"]]
@@ -44,6 +45,15 @@ def test_that_three_check_outs_exhaust_the_pool_and_a_return_makes_it_work_again
     connected.hand("pool.return_all")
     connected.until(lambda: connected.window.slot_bar.text() == "0 of 3 in use")
     assert connected.server.in_use.pool.stats().exhausted == 1
+
+
+def test_that_what_a_full_pool_says_is_seen_below_many_slots(driver, profile):
+    driver.frame.resize(1024, 700)
+    driver.open(replace(profile, maxconn=10))
+    driver.hand("pool.exhaust")
+    message, view = driver.find("pool.message"), driver.window.pool._whole.viewport()
+    driver.until(lambda: view.rect().contains(message.mapTo(view, QPoint(2, 20))))
+    assert message.text().startswith("PoolError: connection pool exhausted")
 
 
 def test_that_the_private_view_shows_psycopg2_before_and_after(connected):

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from pgexplorer.db.cancel import CANCEL, TERMINATE, signal_backend
@@ -280,6 +280,7 @@ class PoolPanel(Panel):
             )
         if outcome.columns:
             self.message.show_message("success", outcome.said, preformatted=_table(outcome))
+        QTimer.singleShot(0, self, self._reveal_message)  # when it has taken its room
         before, after = outcome.before.lines(), outcome.after.lines()
         same = before == after
         lines = ["# nothing changed inside", *after] if same else ["# before", *before, "# after", *after]
@@ -291,6 +292,13 @@ class PoolPanel(Panel):
         if held := self._server.in_use.hand.held():
             self.slots.select(str(held[-1].pid) if not self._chosen() else self.slots.selected_key())
         self._enable()
+
+    def _reveal_message(self) -> None:
+        """Scroll to what is said where not even its title is in sight: many slots stand above it."""
+        top = self.message.mapTo(self._whole.viewport(), QPoint(0, 0)).y()
+        is_in_sight = 0 <= top < self._whole.viewport().height() - theme.scaled(40)
+        if self.message.isVisible() and not is_in_sight:
+            self._whole.ensureWidgetVisible(self.message, 0, theme.scaled(12))
 
     def _slot_action(self, key: str, wanted: str) -> None:
         self.slots.select(key)
