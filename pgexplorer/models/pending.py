@@ -1,6 +1,6 @@
 """What was changed in a table and not sent: rows with other values, new rows, rows that go; and the way back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pgexplorer.db.rows import Clipped
@@ -175,7 +175,7 @@ class Pending:
 
     def changes(self) -> list[Change]:
         """Return what is to be sent, in the order in which it was begun."""
-        return changes_of(self._states)
+        return list(changes_of(self._states))
 
     def _take(self, states: Iterable[tuple[Slot, State | None]]) -> list[Slot]:
         changed: list[Slot] = []
@@ -192,20 +192,18 @@ class Pending:
         return changed
 
 
-def changes_of(states: Mapping[Slot, State]) -> list[Change]:
-    """Return what is to be sent for *states*, in their order."""
-    found: list[Change] = []
+def changes_of(states: Mapping[Slot, State]) -> Iterator[Change]:
+    """Yield what is to be sent for *states*, in their order."""
     for slot, state in states.items():
         if isinstance(state, Added):
             assert isinstance(slot, int)
-            found.append(Insert(slot, tuple(sorted(state.new.items()))))
+            yield Insert(slot, tuple(sorted(state.new.items())))
         else:
             assert isinstance(slot, tuple)
             if state.is_deleted:
-                found.append(Delete(slot, state.place, state.old))
+                yield Delete(slot, state.place, state.old)
             else:
-                found.append(Update(slot, state.place, state.old, tuple(sorted(state.new.items()))))
-    return found
+                yield Update(slot, state.place, state.old, tuple(sorted(state.new.items())))
 
 
 def _kind(state: State) -> int:

@@ -54,6 +54,10 @@ class Place(tuple[str | None, ...]):
         made._marks = marks
         return made
 
+    def copy(self) -> "Place":
+        """Return the same place, which may be told where the row is now."""
+        return Place(self, self._marks)
+
     @property
     def version(self) -> Version | None:
         """Which version of the row was read there; None where rows do not tell."""
@@ -114,7 +118,8 @@ class Session:
     def ask(self, text: sql.Composable | str) -> list[Row]:
         """Send one statement and return its rows."""
         words = text if isinstance(text, str) else text.as_string(self.conn)
-        self.rows.execute(sent(self.conn, self.running.tag + words))
+        words = self.running.tag + words
+        self.rows.execute(sent(self.conn, words) if self.is_ascii else words)
         return self.rows.fetchall() if self.rows.description else []
 
     @contextlib.contextmanager
@@ -625,7 +630,9 @@ class OneRow:
         width = len(self._access.columns)
         row = cells[:width]
         place = Place(cells[width : width + self._places], cells[width + self._places :])
-        long = [column for column in self._long if len(row[column] or "") > LONGEST]
+        long = [column for column in self._long if (cell := row[column]) is not None and len(cell) > LONGEST]
+        if not long and not on.is_ascii:
+            return row, place
         sizes = self._sizes(long, place.version, on) if long else ()
         if on.is_ascii:
             row = tuple(None if cell is None else recoded(cell) for cell in row)

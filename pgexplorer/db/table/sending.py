@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -99,23 +99,25 @@ class Sending:
         self,
         table: Table,
         editable: Editable,
-        changes: Sequence[Change],
+        changes: Iterable[Change],
         note: Callable[[str], object] = lambda _transaction: None,
     ) -> None:
         """*table* is of this piece of work alone, and names places as those of the changes do.
 
+        *changes* are asked for once, by `run` or `script`.
         *note* is told the transaction just before COMMIT, on the worker's thread, which waits for it.
         """
         self._table = table
         self._editable = editable
         self._changes = changes
+        self._wanted: Sequence[Change] = ()
         self._note = note
         self._sent: list[Statement] = []
 
     def script(self) -> str:
         """Return what `run` sends, as psql takes it. Blocks; raises what `run` raises."""
         with self._table.lent() as on:
-            changes = ordered(self._changes, self._names, self._editable)
+            changes = ordered(list(self._changes), self._names, self._editable)
             lines = self._writer(on).script(changes, defers=self._editable.has_deferrable)
             return "\n".join(lines) + "\n"
 
@@ -137,7 +139,8 @@ class Sending:
                         on.ask(writer.ending())
 
     def _run(self, on: Session, writer: Writer, one: OneRow) -> Iterator[News]:
-        changes = ordered(self._changes, self._names, self._editable)
+        self._wanted = list(self._changes)
+        changes = ordered(self._wanted, self._names, self._editable)
         kept: list[Kept] = []
         on.ask("BEGIN ISOLATION LEVEL READ COMMITTED")
         if self._editable.has_deferrable:
@@ -152,7 +155,7 @@ class Sending:
                     raise
                 yield self._refused(statement, statement.change, error, len(on.running.tag))
                 return
-            if (change := statement.change) is None:
+            if (change := statement.change) is None or not statement.makes_it:
                 continue
             if on.rows.rowcount != 1:
                 yield Conflicts(self._conflicts(on, change, on.rows.rowcount, one))
@@ -241,7 +244,7 @@ class Sending:
         if isinstance(change, Insert):
             raise RefusedSql("The server inserted no row: a rule or trigger kept it out. Nothing was changed.")
         on.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        looked = (self._conflict(on, each, one) for each in self._changes if not isinstance(each, Insert))
+        looked = (self._conflict(on, each, one) for each in self._wanted if not isinstance(each, Insert))
         found = tuple(conflict for conflict in looked if conflict is not None)
         on.ask("ROLLBACK")
         if not found:

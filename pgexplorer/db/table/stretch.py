@@ -123,7 +123,7 @@ class Stretch:
         at = row - self.begin
         self._rows[at] = cells
         before = self._places[at]
-        moved = Place(before, before.version or ())
+        moved = before.copy()
         moved.now = place
         self._places[at] = moved
 

@@ -25,7 +25,8 @@ class Statement:
     """A statement that is sent."""
 
     text: str
-    change: Change | None  # None: it is for the sake of others
+    change: Change | None  # of those that it is for, the first; None where it is for all that were there
+    makes_it: bool = False  # whether it makes the change
     pieces: Sequence[str] = ()  # between its literals, for `column_at`
     literals: Sequence[str] = ()
     columns: Sequence[int] = ()  # which the first of the literals are of
@@ -48,7 +49,7 @@ class _Shape:
 
     def statement(self, change: Change, literals: list[str]) -> Statement:
         """Return it with *literals*."""
-        return Statement(_interleaved(self.pieces, literals), change, self.pieces, literals, self.columns)
+        return Statement(_interleaved(self.pieces, literals), change, True, self.pieces, literals, self.columns)
 
 
 class Writer:
@@ -90,7 +91,7 @@ class Writer:
             if (shape := shapes.get(key)) is None:
                 shape = shapes[key] = self._shape(key)
                 if counts[key] >= MANY and len(shape.pieces) > 1 and self._unprepared.isdisjoint(shape.columns):
-                    yield self._prepare(shape)
+                    yield self._prepare(shape, change)
             yield shape.statement(change, self._literals(change))
         while self.prepared:
             yield Statement(f"DEALLOCATE {self.prepared[-1]}", None)
@@ -109,13 +110,13 @@ class Writer:
         """Return what rolls all of it back, and leaves nothing in the session: one message, for one backend."""
         return "; ".join(["ROLLBACK", *(f"DEALLOCATE {name}" for name in self.prepared)])
 
-    def _prepare(self, shape: _Shape) -> Statement:
+    def _prepare(self, shape: _Shape, change: Change) -> Statement:
         name = f"{_NAME}{len(self.prepared) + 1}"
         self.prepared.append(name)
         count = len(shape.pieces) - 1
         text = f"PREPARE {name} AS {_interleaved(shape.pieces, [f'${n}' for n in range(1, count + 1)])}"
         shape.pieces = [f"EXECUTE {name}(", *[", "] * (count - 1), ")"]
-        return Statement(text, None)
+        return Statement(text, change)
 
     def _shape(self, key: _Key) -> _Shape:
         kind, columns = key
@@ -151,10 +152,14 @@ class Writer:
 
     def _literals(self, change: Change) -> list[str]:
         given = () if isinstance(change, Delete) else change.new
-        values = [value for _, value in given if not isinstance(value, Default)]
-        if why := check_value("".join(filter(None, values))):
+        found: list[str] = []
+        for _, value in given:
+            if value is None:
+                found.append("NULL")
+            elif not isinstance(value, Default):
+                found.append(literal(value))
+        if why := check_value("".join(found)):
             raise RefusedSql(why)
-        found = ["NULL" if value is None else literal(value) for value in values]
         if isinstance(change, Insert):
             return found
         version = change.place.version

@@ -1,6 +1,7 @@
 """Sending what is pending in a table: the review, the question on production, and what came of it, row by row."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import islice
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMessageBox, QWidget
@@ -23,7 +24,7 @@ from pgexplorer.db.table.sending import (
 )
 from pgexplorer.db.values import Row
 from pgexplorer.jobs import Job, Jobs
-from pgexplorer.models.pending import Added, Counts, Edited, State
+from pgexplorer.models.pending import Added, Counts, Edited, State, changes_of
 from pgexplorer.models.table_model import TableModel
 from pgexplorer.server import Server
 from pgexplorer.ui.confirm_dialog import confirm_on_production
@@ -154,7 +155,8 @@ class TableSending(QObject):
         if self._running is not None or self._sending() is None:
             return
         counts = self._editing.counts
-        lines = [f"{self._name}: {counts.words}", *_in_words(self._model.pending.changes()[:_MOST_ASKED], self._names)]
+        asked = islice(changes_of(self._model.pending.states()), _MOST_ASKED)
+        lines = [f"{self._name}: {counts.words}", *_in_words(asked, self._names)]
         confirm_on_production(self._parent, self._server, lines, lambda: self._go(then))
 
     def _go(self, then: _Then | None) -> None:
@@ -210,8 +212,7 @@ class TableSending(QObject):
         """Return the piece of work that sends what is pending now; None where that cannot be, which it says."""
         self._editing.take_writing()
         in_use, table, editable = self._server.in_use, self._reader.table or self._read, self._editing.editable
-        changes = self._model.pending.changes()
-        if not changes:
+        if not self._model.pending:
             self._message.show_message("info", "Nothing is pending: write in a cell first.")
             return None
         if in_use is None:
@@ -228,6 +229,7 @@ class TableSending(QObject):
         if table is None or editable is None:
             self._message.show_message("info", "The table is not read yet.", "", "Refresh it, then send.")
             return None
+        changes = changes_of(self._model.pending.states())  # which the worker asks for
         return Sending(table.again(in_use.client, in_use.side), editable, changes, self.note)
 
     # -- what came of it
@@ -448,7 +450,7 @@ def _rebased(conflict: Conflict, given: Collection[int]) -> State | None:
     return Added({**old, **new})
 
 
-def _in_words(changes: Sequence[Change], names: Sequence[str]) -> list[str]:
+def _in_words(changes: Iterable[Change], names: Sequence[str]) -> list[str]:
     """Return each change in one line."""
     found: list[str] = []
     for change in changes:

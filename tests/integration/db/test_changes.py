@@ -15,6 +15,7 @@ from hostile import cut_to_fit, names
 from pgexplorer.db.client import Client
 from pgexplorer.db.errors import RefusedSql
 from pgexplorer.db.table import sending as room
+from pgexplorer.db.table import writing
 from pgexplorer.db.table.browse import Read, Table, To
 from pgexplorer.db.table.changes import DEFAULT
 from pgexplorer.db.table.ordering import Sort
@@ -22,6 +23,13 @@ from pgexplorer.db.table.sending import Conflicts, Done, Refused, Why, ask_outco
 
 TABLE = """CREATE TABLE t (id int PRIMARY KEY, name varchar(5), age int CHECK (age > 0));
            INSERT INTO t SELECT n, 'n' || n, n FROM generate_series(1, 9) n"""
+
+
+@pytest.fixture(autouse=True, params=["as they are", "prepared"])
+def _how_statements_are_sent(request, monkeypatch):
+    """Every test holds for one change of a shape, which is sent as it is, and for many, which are prepared."""
+    if request.param == "prepared":
+        monkeypatch.setattr(writing, "MANY", 1)
 
 
 @pytest.fixture
@@ -448,6 +456,54 @@ def test_that_a_link_that_breaks_before_the_commit_has_changed_nothing(made, row
     assert editor.table.client.pool.stats().used == 0
 
 
+def test_that_many_changes_of_a_shape_are_prepared_and_leave_nothing_in_the_session(made, rows, monkeypatch):
+    monkeypatch.setattr(writing, "MANY", 5)
+    editor = made(TABLE)
+    changes = [*(editor.update(n, name=f"x{n}", age=DEFAULT) for n in range(4)), editor.update(4, name="x4", age="7")]
+    changes += [editor.update(n, name=f"x{n}") for n in range(5, 9)]
+    changes += [editor.insert(n, id=str(20 + n), name="new") for n in range(5)]
+    script = editor.sending(*changes).script()
+    assert script.count("PREPARE pgexplorer_change_1 AS INSERT INTO") == 1
+    assert script.count("EXECUTE pgexplorer_change_1(") == 5
+    assert script.count("UPDATE ") == 9
+    assert len(kept(editor.send(*changes))) == 14
+    assert rows("count(*)") == [(14,)]
+    assert rows("name", "id")[-1] == ("new",)
+    with editor.table.again().lent() as on:
+        assert on.ask("SELECT name FROM pg_prepared_statements") == []
+
+
+@pytest.mark.parametrize("how", ["refused", "refused at once", "conflict", "stopped"])
+def test_that_prepared_statements_are_gone_however_it_ends(made, do, own_schema, how, monkeypatch, rows):
+    editor = made(TABLE)
+    changes = [editor.update(n, name=f"x{n}") for n in range(9)]
+    if how == "refused":
+        changes[5] = editor.update(5, name="too long")
+    elif how == "refused at once":
+        changes = [editor.update(n, name="x", age=f"{n}x") for n in range(9)]
+    elif how == "conflict":
+        do(f"UPDATE {own_schema}.t SET age = 50 WHERE id = 5")
+    sending = editor.sending(*changes)
+    if how == "stopped":
+        monkeypatch.setattr(room, "_TELL", -1)  # news of each row
+        for _news in sending.run():
+            break  # nobody hears it to its end
+    else:
+        assert isinstance(list(sending.run())[-1], Conflicts if how == "conflict" else Refused)
+    with editor.table.again().lent() as on:
+        assert on.ask("SELECT name FROM pg_prepared_statements") == []
+    assert [name for (name,) in rows("name", "id")] == [f"n{n}" for n in range(1, 10)]
+
+
+def test_that_intervals_are_read_by_the_fields_of_their_column_however_many(made, rows):
+    editor = made("""
+        CREATE TABLE t (id int PRIMARY KEY, i interval minute, d interval);
+        INSERT INTO t SELECT n FROM generate_series(1, 9) n
+    """)
+    kept(editor.send(*(editor.update(n, i="90", d="1 day") for n in range(9))))
+    assert rows("DISTINCT i::text, d::text") == [("01:30:00", "1 day")]
+
+
 def test_that_the_server_tells_what_became_of_a_transaction(made):
     editor = made(TABLE)
     with editor.table.again().lent() as on:
@@ -514,6 +570,9 @@ def test_that_200_hostile_names_arrive_as_they_are_in_every_statement(made, do, 
         "RESET",
         "DISCARD",
         "EXPLAIN",
+        "PREPARE",
+        "EXECUTE",
+        "DEALLOCATE",
     }, begun
 
 
