@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QDialog, QLineEdit, QPushButton
+from PySide6.QtWidgets import QComboBox, QDialog, QLabel, QLineEdit, QPushButton, QRadioButton
 
 from fix_cells import Key, answer, at, cell, cell_editor, line, write
 from pgexplorer.db.profile import Environment
@@ -47,7 +47,8 @@ def said(panel):
 
 
 def press(panel, words):
-    found = [each for each in panel.message.findChildren(QPushButton) if each.text() == words]
+    buttons = panel.message.findChildren(QPushButton)
+    found = [each for each in buttons if each.text() == words and not each.isHidden()]
     assert found, panel.message.text()
     found[0].click()
 
@@ -326,6 +327,102 @@ def test_that_mine_can_be_kept_on_top_of_theirs_and_a_row_that_is_gone_is_put_in
     assert people.message.text() == ""
     assert table(do, own_schema)[1] == (2, "mine", 99)
     assert (3, "back", 3) in table(do, own_schema)
+
+
+@pytest.fixture
+def told(connected, people, do, own_schema):
+    """Four changes of rows of which others have changed two and deleted one; the window in which they are chosen."""
+    write(connected, people, 1, NAME, "mine")
+    write(connected, people, 2, NAME, "back")
+    write(connected, people, 3, AGE, "77")
+    write(connected, people, 5, NAME, "fine")
+    do(f"UPDATE {own_schema}.t SET age = 99 WHERE id IN (2, 4); DELETE FROM {own_schema}.t WHERE id = 3")
+    send(connected, people)
+    assert "3 rows were changed by others" in people.message.text()
+    press(people, "Choose row by row…")
+    return connected.find("conflicts")
+
+
+def listed(dialog):
+    model = dialog.rows.model()
+    return [tuple(model.index(row, at).data() for at in range(3)) for row in range(model.rowCount())]
+
+
+def test_that_what_others_changed_is_settled_row_by_row_with_the_keyboard(connected, people, told, do, own_schema):
+    assert listed(told) == [
+        ("Row 2", "was changed: age, twice", ""),
+        ("Row 3", "is gone", ""),
+        ("Row 4", "was changed: age, twice", ""),
+    ]
+    versions = told.versions.model()
+    assert [[versions.index(row, at).data() for at in range(4)] for row in range(versions.rowCount())] == [
+        ["name", "name 2", "name 2", "mine"],
+        ["age", "2", "99", ""],
+        ["twice", "4", "198", ""],
+    ]
+    assert not told.apply.isEnabled()
+    for key in (Key.Key_K, Key.Key_K, Key.Key_T):  # each goes on to the next row
+        QTest.keyClick(told.rows, key)
+    assert [choice for _, _, choice in listed(told)] == ["Keep mine", "Keep mine", "Take theirs"]
+    assert told.apply.text() == "Apply"
+    QTest.keyClick(told, Key.Key_Return)
+    assert said(people) == "2 changed, 1 inserted · not sent yet"
+    assert line(people, 3)[:3] == ["4", "name 4", "99"]
+    send(connected, people)
+    assert people.message.text() == ""
+    assert [row for row in table(do, own_schema) if row[0] in {2, 3, 4, 6}] == [
+        (2, "mine", 99),
+        (3, "back", 3),
+        (4, "name 4", 99),
+        (6, "fine", 6),
+    ]
+
+
+def test_that_rows_without_a_choice_stay_pending_and_are_told_again(connected, people, told, do, own_schema):
+    told.rows.selectRow(2)
+    assert not told.findChild(QRadioButton, "conflicts.theirs").isChecked()
+    told.findChild(QRadioButton, "conflicts.mine").click()
+    assert told.apply.text() == "Apply to 1 of 3"
+    told.apply.click()
+    assert "2 rows were changed by others" in people.message.text()
+    assert said(people) == "4 changed · not sent yet"
+    assert [people.reader.pages.marks(row, 1)[0].words for row in (1, 2, 3)] == [
+        "The row was changed.",
+        "The row is gone.",
+        "",
+    ]
+    press(people, "Take theirs")
+    assert said(people) == "2 changed · not sent yet"
+    send(connected, people)
+    assert [row for row in table(do, own_schema) if row[0] in {2, 3, 4}] == [(2, "name 2", 99), (4, "name 4", 77)]
+
+
+def test_that_several_rows_or_all_are_chosen_at_once_and_cancel_changes_nothing(connected, people, told):
+    told.rows.selectAll()
+    told.findChild(QRadioButton, "conflicts.theirs").click()
+    assert {choice for _, _, choice in listed(told)} == {"Take theirs"}
+    told.findChild(QPushButton, "conflicts.all_mine").click()
+    assert {choice for _, _, choice in listed(told)} == {"Keep mine"}
+    assert told.findChild(QRadioButton, "conflicts.mine").isChecked()
+    told.findChild(QPushButton, "conflicts.cancel").click()
+    assert said(people) == "4 changed · not sent yet"
+    assert "3 rows were changed by others" in people.message.text()
+
+
+def test_that_a_row_that_is_gone_and_was_not_read_whole_cannot_be_kept(connected, people, do, own_schema):
+    write(connected, people, 8, NAME, "mine")  # beside a note that is cut
+    write(connected, people, 0, NAME, "too")
+    do(f"DELETE FROM {own_schema}.t WHERE id = 9; UPDATE {own_schema}.t SET age = 99 WHERE id = 1")
+    send(connected, people)
+    press(people, "Choose row by row…")
+    dialog = connected.find("conflicts")
+    [gone] = [at for at, row in enumerate(listed(dialog)) if row[1] == "is gone"]
+    dialog.rows.selectRow(gone)
+    assert not dialog.findChild(QRadioButton, "conflicts.mine").isEnabled()
+    assert "Not all of the row was read" in dialog.findChild(QLabel, "conflicts.why").text()
+    dialog.findChild(QPushButton, "conflicts.all_mine").click()
+    assert dialog.apply.text() == "Apply to 1 of 2"
+    dialog.reject()
 
 
 def test_that_sorting_filtering_and_refreshing_ask_first(connected, people, do, own_schema):

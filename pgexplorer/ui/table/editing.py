@@ -96,6 +96,12 @@ class TableEditing(QObject):
         """Whether there is something that was not sent, what is being pasted included."""
         return bool(self.model.pending) or self.is_pasting
 
+    def why_busy(self) -> str:
+        """Return why nothing can be changed for the moment, "" where nothing is under way."""
+        if self._is_locked:
+            return _SENDING
+        return _PASTING if self.is_pasting else ""
+
     def why_not(self) -> str:
         """Return why no row can be changed, "" where some can."""
         if self._editable is None:
@@ -140,9 +146,7 @@ class TableEditing(QObject):
         self._said = self._message.text()
 
     def _why_not_now(self) -> str:
-        if self._is_locked:
-            return _SENDING
-        return _PASTING if self.is_pasting else self.why_not()
+        return self.why_busy() or self.why_not()
 
     def _may_write(self, row: int, column: int) -> bool:
         return not self.why_not_cell(row, column)

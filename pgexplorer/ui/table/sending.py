@@ -1,42 +1,29 @@
-"""Sending what is pending in a table: the review, the question on production, and what came of it, row by row."""
+"""Sending what is pending in a table: the review, the question on production, and what came of it."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from pgexplorer.db.errors import RefusedSql
-from pgexplorer.db.rows import Clipped
 from pgexplorer.db.table.browse import Table
-from pgexplorer.db.table.changes import Change, Delete, Insert, Slot
-from pgexplorer.db.table.sending import (
-    Conflict,
-    Conflicts,
-    Done,
-    News,
-    Progress,
-    Refused,
-    Sending,
-    Unknown,
-    Why,
-    ask_outcome,
-)
-from pgexplorer.db.values import Row
+from pgexplorer.db.table.changes import Slot
+from pgexplorer.db.table.sending import Conflicts, Done, News, Progress, Refused, Sending, Unknown, ask_outcome
 from pgexplorer.jobs import Job, Jobs
-from pgexplorer.models.pending import Added, Counts, Edited, State, changes_of
+from pgexplorer.models.pending import Counts, changes_of
 from pgexplorer.models.table_model import TableModel
 from pgexplorer.server import Server
 from pgexplorer.ui.confirm_dialog import confirm_on_production
 from pgexplorer.ui.panel import show_failure
+from pgexplorer.ui.table.change_words import in_words, row_words
+from pgexplorer.ui.table.conflicts import TableConflicts
 from pgexplorer.ui.table.editing import TableEditing
 from pgexplorer.ui.table.reader import TableReader
 from pgexplorer.ui.table.review_dialog import ReviewDialog
-from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.message_bar import MessageBar
 
-_MOST_TOLD = 20  # rows of a conflict that are written out
-_LETTERS = 60  # of a value there
+_MOST_TOLD = 20  # rows that are pointed out
 _MOST_ASKED = 250  # rows that are written out before they are sent to production
 _NOTHING = "Nothing was changed; everything is still pending."
 _Then = Callable[[], object]
@@ -64,6 +51,7 @@ class TableSending(QObject):
         self._address = ""  # of the server that the rows were read from
         self._read: Table | None = None  # which the rows are of, also after the server was left
         self._then: _Then | None = None  # what was wished for once all is sent
+        self.conflicts = TableConflicts(parent, editing, bar)
         self.note: Callable[[str], object] = lambda _transaction: None  # told of it before COMMIT, on a worker
 
     @property
@@ -156,7 +144,7 @@ class TableSending(QObject):
             return
         counts = self._editing.counts
         asked = islice(changes_of(self._model.pending.states()), _MOST_ASKED)
-        lines = [f"{self._name}: {counts.words}", *_in_words(asked, self._names)]
+        lines = [f"{self._name}: {counts.words}", *in_words(asked, self._names)]
         confirm_on_production(self._parent, self._server, lines, lambda: self._go(then))
 
     def _go(self, then: _Then | None) -> None:
@@ -252,7 +240,7 @@ class TableSending(QObject):
             case Done():
                 self._done(news, counts)
             case Conflicts():
-                self._tell_conflicts(news.found)
+                self.conflicts.tell(news.found)
             case Refused():
                 self._tell_refused(news)
             case Unknown():
@@ -287,7 +275,7 @@ class TableSending(QObject):
         where = ""
         if only is not None:
             names = [self._names[at] for at in news.columns if at < len(self._names)]
-            where = f"{self._row_words(only)}{': ' + ', '.join(names) if names else ''}. "
+            where = f"{row_words(only)}{': ' + ', '.join(names) if names else ''}. "
             self._show(only.slot, news.columns)
         detail = "\n".join(each for each in (error.detail, f"{where}{_NOTHING}") if each)
         self._message.show_message("error", error.heading, detail, error.hint)
@@ -331,137 +319,7 @@ class TableSending(QObject):
 
         self._jobs.call(lambda: ask_outcome(asking, transaction), name="ask an outcome", done=done, failed=failed)
 
-    # -- conflicts
-
-    def _tell_conflicts(self, found: Sequence[Conflict]) -> None:
-        """Point out the rows that are others than the person saw, with both versions, and offer what can be done."""
-        for each in found:
-            columns = _differing(each) & {column for column, _ in _new_of(each.change)}
-            self._model.point_out(each.change.slot, columns, f"The row {each.why.value}.")
-        self._show(found[0].change.slot, [at for at, _ in _new_of(found[0].change)][:1])
-        count = len(found)
-        if all(each.why in {Why.KEPT, Why.SEVERAL} for each in found):
-            self._message.show_message(
-                "warning",
-                f"{self._row_words(found[0].change)} {found[0].why.value}.",
-                f"A row security policy, a rule or a trigger may do that. {_NOTHING}",
-            )
-            return
-        title = "A row was changed by others since it was read." if count == 1 else ""
-        if count == 1 and found[0].why is Why.GONE:
-            title = "A row is gone since it was read."
-        lines = [line for each in found[:_MOST_TOLD] for line in self._both(each)]
-        if count > _MOST_TOLD:
-            lines.append(f"… and {count - _MOST_TOLD:,} rows more")
-        self._message.show_message(
-            "warning",
-            title or f"{count:,} rows were changed by others since they were read.",
-            "",
-            "Nothing was sent. Keep mine puts your changes on the rows as they are now; what is gone comes in anew.",
-            [("Take theirs", lambda: self._take_theirs(found)), ("Keep mine", lambda: self._keep_mine(found))],
-            "\n".join(lines),
-        )
-
-    def _both(self, conflict: Conflict) -> list[str]:
-        """Return the lines that tell both versions of a row."""
-        change = conflict.change
-        mine = dict(_new_of(change))
-        head = f"{self._row_words(change)} {conflict.why.value}"
-        if isinstance(change, Delete):
-            head += "; you delete it"
-        if conflict.theirs is None:
-            given = [f"    {self._names[at]}: yours {_short(value)}" for at, value in mine.items()]
-            return [head, *given]
-        lines = [head]
-        for at in sorted(_differing(conflict) | mine.keys()):
-            parts = [f"read {_short(change.old[at])}", f"theirs now {_short(conflict.theirs[at])}"]
-            if at in mine:
-                parts.append(f"yours {_short(mine[at])}")
-            lines.append(f"    {self._names[at]}: {' · '.join(parts)}")
-        return lines
-
-    def _take_theirs(self, found: Sequence[Conflict]) -> None:
-        """Drop the changes of these rows, and show them as they are now."""
-        self._settle_conflicts(found, lambda _conflict: None)
-
-    def _keep_mine(self, found: Sequence[Conflict]) -> None:
-        """Put the changes on the rows as they are now."""
-        fields = self._editing.editable.fields if self._editing.editable is not None else ()
-        given = {at for at, field in enumerate(fields) if field.is_given}
-        self._settle_conflicts(found, lambda conflict: _rebased(conflict, given))
-
-    def _settle_conflicts(self, found: Sequence[Conflict], made: Callable[[Conflict], State | None]) -> None:
-        model = self._model
-        states: list[tuple[Slot, State | None]] = []
-        for each in found:
-            state = made(each)
-            if each.why is Why.CHANGED and each.theirs is not None and each.place is not None:
-                model.refresh_row(each.change.slot, each.theirs, each.place)
-                states.append((each.change.slot, state))
-            elif each.why is Why.GONE:
-                if isinstance(state, Edited):
-                    continue  # it cannot be put in anew: not all of it was read
-                rows = model.rows_of([each.change.slot])
-                model.put([(each.change.slot, None)])
-                if isinstance(state, Added):
-                    model.put([(model.pending.new_number(), state)], rows[0] if rows else 0)
-                model.forget_row(each.change.slot)
-        model.put(states)
-        model.forget_troubles()
-        self._message.clear()
-        self._editing.changed.emit()
-
-    def _row_words(self, change: Change) -> str:
-        if isinstance(change, Insert):
-            return "The new row" if len(change.new) == 0 else f"The new row ({_short(change.new[0][1])}, …)"
-        return f"Row {', '.join(_short(each) for each in change.slot)}"
-
     def _show(self, slot: Slot, columns: Sequence[int]) -> None:
         rows = self._model.rows_of([slot])
         if rows:
             self._editing.show(rows[0], columns[0] if columns else 0)
-
-
-def _new_of(change: Change) -> tuple[tuple[int, str | None], ...]:
-    return () if isinstance(change, Delete) else change.new
-
-
-def _differing(conflict: Conflict) -> set[int]:
-    """Return the columns that others have changed."""
-    theirs: Row = conflict.theirs or ()
-    return {at for at, (old, now) in enumerate(zip(conflict.change.old, theirs, strict=False)) if old != now}
-
-
-def _rebased(conflict: Conflict, given: Collection[int]) -> State | None:
-    """Return a change on top of the row as it is now; of a row that is gone, as a new one.
-
-    The server gives the values of the columns *given*.
-    """
-    change = conflict.change
-    is_deleted = isinstance(change, Delete)
-    new = dict(_new_of(change))
-    if conflict.theirs is not None and conflict.place is not None:
-        return Edited(conflict.place, conflict.theirs, {}, is_deleted).with_values(new)
-    if is_deleted:
-        return None
-    old = {at: cell for at, cell in enumerate(change.old) if at not in new and at not in given}
-    if any(isinstance(cell, Clipped) for cell in old.values()):
-        return Edited(change.place, change.old, new)
-    return Added({**old, **new})
-
-
-def _in_words(changes: Iterable[Change], names: Sequence[str]) -> list[str]:
-    """Return each change in one line."""
-    found: list[str] = []
-    for change in changes:
-        given = ", ".join(f"{names[at]} = {_short(value)}" for at, value in _new_of(change))
-        if isinstance(change, Insert):
-            found.append(f"inserts a row: {given or 'defaults alone'}")
-        else:
-            key = ", ".join(_short(each) for each in change.slot)
-            found.append(f"deletes the row {key}" if isinstance(change, Delete) else f"changes the row {key}: {given}")
-    return found
-
-
-def _short(value: str | None) -> str:
-    return "NULL" if value is None else plain.one_line(value, _LETTERS) or "''"
