@@ -16,7 +16,7 @@ from pgexplorer.models.pending import Added, Counts, Edited, State
 from pgexplorer.models.table_model import TableModel
 from pgexplorer.ui.table.grid import TableGrid
 from pgexplorer.ui.table.paster import Paster
-from pgexplorer.ui.table.pasting import GOING, Pasted, pasted
+from pgexplorer.ui.table.pasting import GOING, Pasted
 from pgexplorer.ui.table.reader import TableReader
 from pgexplorer.ui.widgets.grid_copy import Area
 from pgexplorer.ui.widgets.grid_paste import Block, block_of
@@ -361,18 +361,12 @@ class TableEditing(QObject):
         if why or targets is None or editable is None:
             self._give_up_paste(why)
             return
-        work = partial(pasted, block, targets, editable, columns, self.model.pending.new_numbers(beyond))
-        if self.is_pasting:
-            self.paster.work(work, self._write_block)
-        else:
-            self._write_block(work())
-
-    def _write_block(self, found: Pasted) -> None:
+        found = Pasted(block, targets, editable, columns, self.model.pending.new_numbers(beyond))
         if self.is_pasting:
             self._take_back_said()
-            self.paster.write(found.states, partial(self._say_pasted, found))
+            self.paster.write(found.states(), len(block), partial(self._say_pasted, found))
         else:
-            self._put(found.states, self.model.rowCount())
+            self._put(list(found.states()), self.model.rowCount())
             self._say_pasted(found)
 
     def _say_pasted(self, found: Pasted) -> None:
@@ -406,7 +400,7 @@ class TableEditing(QObject):
         else:
             self.paster.begin()
             self.changed.emit()
-            self.paster.write(states, then, 0)
+            self.paster.write(iter(states), len(states), then, 0)
 
     # -- the way back
 

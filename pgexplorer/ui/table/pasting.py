@@ -1,7 +1,7 @@
 """A block of the clipboard as changes of a table: what each of its values would become, and what is left out."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from pgexplorer.db.table.changes import Slot
 from pgexplorer.db.table.editable import Editable, Field
@@ -24,14 +24,25 @@ class _Target:
     is_boolean: bool
 
 
-@dataclass(slots=True)
 class Pasted:
-    """What a block would change."""
+    """What a block changes, row by row while it is asked for: what became of it is known after the last."""
 
-    states: list[tuple[Slot, State | None]] = field(default_factory=list[tuple[Slot, State | None]])
-    added: int = 0  # how many of them are new rows
-    cells: int = 0
-    left_out: dict[str, None] = field(default_factory=dict[str, None])  # why values were
+    def __init__(
+        self,
+        block: Block,
+        rows: Targets,
+        editable: Editable,
+        columns: Sequence[int],
+        new_numbers: Sequence[int] = (),
+    ) -> None:
+        """Change *columns* of *rows*, from the first of each on. Rows past their end get the *new_numbers*."""
+        self.added = 0  # rows that would be new
+        self.cells = 0
+        self.left_out: dict[str, None] = {}  # why values were
+        self._block = block
+        self._rows = rows
+        self._targets = [_target(editable.fields[column], column, editable) for column in columns]
+        self._numbers = new_numbers
 
     @property
     def words(self) -> str:
@@ -41,40 +52,33 @@ class Pasted:
             words.append(f"{count:,} row{'' if count == 1 else 's'} ran past the end and would be new")
         return ": ".join(words) + "."
 
-
-def pasted(
-    block: Block, rows: Targets, editable: Editable, columns: Sequence[int], new_numbers: Sequence[int] = ()
-) -> Pasted:
-    """Return what *block* changes in *columns* of *rows*, from the first of each on.
-
-    Rows past their end would be new, and get the *new_numbers*. Takes some milliseconds for 10,000 cells: what is
-    known of a column is looked up once. For any thread.
-    """
-    targets = [_target(editable.fields[column], column, editable) for column in columns]
-    known, numbers, found = iter(rows), iter(new_numbers), Pasted()
-    for values in block:
-        slot, state = next(known, (None, None))
-        if isinstance(state, Edited) and state.is_deleted:
-            found.left_out[GOING] = None
-            continue
-        given: dict[int, str | None] = {}
-        is_insert = not isinstance(state, Edited)
-        for target, value in zip(targets, values, strict=False):
-            if why := target.why_no_insert if is_insert else target.why_no_update:
-                found.left_out[why] = None
-            elif target.is_boolean and value in {"true", "false"}:
-                given[target.column] = value[0]
-            else:
-                given[target.column] = value or target.empty
-        found.cells += len(given)
-        if state is None:
-            found.states.append((next(numbers), Added(given)))
-            found.added += 1
-        elif given and slot is not None:
-            found.states.append((slot, state.with_values(given)))
-    if beyond := sum(max(0, len(values) - len(columns)) for values in block):
-        found.left_out[f"{beyond:,} values stood to the right of the last column and were left out."] = None
-    return found
+    def states(self) -> Iterator[tuple[Slot, State | None]]:
+        """Yield the new state of each row: some microseconds each, what is known of a column being looked up once."""
+        known, numbers = iter(self._rows), iter(self._numbers)
+        targets, beyond = self._targets, 0
+        for values in self._block:
+            slot, state = next(known, (None, None))
+            if isinstance(state, Edited) and state.is_deleted:
+                self.left_out[GOING] = None
+                continue
+            given: dict[int, str | None] = {}
+            is_insert = not isinstance(state, Edited)
+            for target, value in zip(targets, values, strict=False):
+                if why := target.why_no_insert if is_insert else target.why_no_update:
+                    self.left_out[why] = None
+                elif target.is_boolean and value in {"true", "false"}:
+                    given[target.column] = value[0]
+                else:
+                    given[target.column] = value or target.empty
+            self.cells += len(given)
+            beyond += max(0, len(values) - len(targets))
+            if state is None:
+                self.added += 1
+                yield next(numbers), Added(given)
+            elif given and slot is not None:
+                yield slot, state.with_values(given)
+        if beyond:
+            self.left_out[f"{beyond:,} values stood to the right of the last column and were left out."] = None
 
 
 def _target(known: Field, column: int, editable: Editable) -> _Target:
