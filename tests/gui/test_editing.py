@@ -609,6 +609,19 @@ def test_that_what_is_typed_is_taken_when_it_is_sent_or_the_tab_is_closed(connec
     assert cell(people, 1, NAME) == "closed"
 
 
+def test_that_nothing_is_changed_in_rows_that_are_about_to_be_replaced(connected, people, admin, own_schema):
+    admin.ask(f"BEGIN; LOCK TABLE {own_schema}.t")
+    people.refresh()
+    connected.until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 1)
+    people.editing.write(0, NAME, "lost")
+    assert "being read again" in people.message.text()
+    assert said(people) == ""
+    admin.ask("ROLLBACK")
+    connected.settle()
+    write(connected, people, 0, NAME, "kept")
+    assert said(people) == "1 changed · not sent yet"
+
+
 def test_that_cells_that_are_not_all_here_are_not_copied_beside_what_is_pending(connected, people):
     at(people, 0, NAME)
     people.action("table.insert").trigger()

@@ -27,6 +27,7 @@ _AT_ONCE = 10_000  # characters of a block that is pasted in one turn
 _FEW = 1_000  # rows that become pending in one turn
 _Index = QModelIndex | QPersistentModelIndex
 _SENDING = "The changes are being sent."
+_OPENING = "The table is being read again: wait until its rows are here."
 _PASTING = "A block is being pasted: wait, or press Esc to take it back."
 _NOT_HERE = "The row is not here yet: wait until it is read."
 _PASSED = "Its rows were read in one pass, without their places: clear the order to change them."
@@ -100,6 +101,8 @@ class TableEditing(QObject):
         """Return why nothing can be changed for the moment, "" where nothing is under way."""
         if self._is_locked:
             return _SENDING
+        if self._reader.is_opening:
+            return _OPENING
         return _PASTING if self.is_pasting else ""
 
     def why_not(self) -> str:

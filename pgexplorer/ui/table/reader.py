@@ -86,6 +86,7 @@ class TableReader(QObject):
         self.began = 0.0
         self.first_ms = 0.0  # until the first rows were here
         self.is_slow = False
+        self.is_opening = False  # whether other rows are about to take the place of those that are here
         self.pages = TableModel(self)
         self.whole = ResultModel(self)
         self._later = QTimer(self, singleShot=True, interval=_LOOK)
@@ -124,6 +125,7 @@ class TableReader(QObject):
         self.leave()
         before = before or self._table
         self._table = table
+        self.is_opening = True
         wanted = start or Read(To.FIRST)
         self.began = time.perf_counter()
         again = table
@@ -149,6 +151,7 @@ class TableReader(QObject):
                 case Opened():
                     stretch = Stretch(news.columns, news.rows, again.scope.page_size)
                 case Page():
+                    self.is_opening = False
                     self.first_ms = (time.perf_counter() - self.began) * 1000
                     stretch.take(wanted, news)
                     self.pages.begin(stretch, table.identity)  # with its rows, by which columns are fitted
@@ -314,6 +317,7 @@ class TableReader(QObject):
         def heard(news: News) -> None:
             match news:
                 case Result() if self._rows is None:
+                    self.is_opening = False
                     self._rows = news.rows
                     self.first_ms = (time.perf_counter() - self.began) * 1000
                     self.whole.show(news.rows)
@@ -354,7 +358,7 @@ class TableReader(QObject):
 
     def _end(self) -> None:
         self._job = None
-        self.is_slow = False
+        self.is_slow = self.is_opening = False
         self._patience.stop()
 
     def _is_slow(self) -> None:
