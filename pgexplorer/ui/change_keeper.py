@@ -31,6 +31,7 @@ from pgexplorer.ui.panels.table import TablePanel
 from pgexplorer.ui.widgets import plain
 
 _SOON = 400  # milliseconds after a change at which it is handed to the writer, as with what is typed as SQL
+_LOOK = 500  # milliseconds after which the writer has written
 _SPARE = 1_000  # lines that a file may have more than it needs before it is written anew
 _NAMES = 3  # tables that are named in one line
 
@@ -84,6 +85,7 @@ class ChangeKeeper(QObject):
     waiting = Signal(object)  # list[Head]: what was found and can be brought back in the tables that it is of
     offered = Signal()  # a table says what was kept of it
     troubled = Signal(str)  # what could not be read, said once
+    unwritten = Signal(str)  # why what is pending is not on the disk, said once
 
     def __init__(self, journal: Journal, jobs: Jobs, where: Callable[[], Where | None], parent: QObject) -> None:
         """*where* returns which database is in use."""
@@ -94,8 +96,11 @@ class ChangeKeeper(QObject):
         self._files: dict[TablePanel, _File] = {}
         self._changed: set[TablePanel] = set()
         self._found: list[Found] = []
+        self._trouble = ""  # of the journal's, said last
         self._later = QTimer(self, singleShot=True, interval=_SOON)
         self._later.timeout.connect(self.write)
+        self._looks = QTimer(self, singleShot=True, interval=_LOOK)
+        self._looks.timeout.connect(self._look)
 
     @property
     def found(self) -> Sequence[Found]:
@@ -132,12 +137,21 @@ class ChangeKeeper(QObject):
                 self._change(panel)  # whole, when it is there
             elif (file := self._files.get(panel)) is not None:
                 self._write(panel, file)
+        if changed:
+            self._looks.start()
 
     def close(self) -> None:
         """Write what is left: the program ends without having been asked, or what was found waits on."""
         self._changed |= set(self._files)
         self.write()
         self._later.stop()
+        self._looks.stop()
+
+    def _look(self) -> None:
+        """Say it where the writer could not write."""
+        before, self._trouble = self._trouble, self._journal.trouble
+        if self._trouble and self._trouble != before:
+            self.unwritten.emit(self._trouble)
 
     def _change(self, panel: TablePanel) -> None:
         file = self._files.get(panel)
@@ -292,6 +306,8 @@ class ChangeKeeper(QObject):
             rows = editing.model.rows_of([slot for slot, _ in wanted[:_SPARE]])
             if rows:
                 editing.show(rows[0], 0)
+            if not lost:
+                self._offer(panel)  # of a program that ended before that one
 
         editing.bring(wanted, brought_back)
 

@@ -308,6 +308,7 @@ class Workbench(QWidget):
         self.changes.waiting.connect(self._tell_kept)
         self.changes.offered.connect(self._kept_offered)
         self.changes.troubled.connect(self._tell_damaged)
+        self.changes.unwritten.connect(self._tell_unwritten)
 
     # -- the demo -----------------------------------------------------------------------------------------------
 
@@ -814,6 +815,10 @@ class Workbench(QWidget):
     def _tell_damaged(self, which: str) -> None:
         words = f"{which}: set aside, in the folder damaged beside the tabs."
         self.message.show_message("warning", "Not all changes of rows could be restored", words)
+
+    def _tell_unwritten(self, why: str) -> None:
+        hint = "Send what is pending: it would be lost with the program."
+        self.message.show_message("warning", "What you change is not on the disk", why, hint)
 
     def _open_kept(self, head: Head) -> None:
         self.message.clear()

@@ -227,6 +227,44 @@ def test_that_changes_wait_until_they_are_chosen_and_are_offered_of_their_own_ta
     assert open_again()[1].message.text().startswith("4 changes of t were not sent")
 
 
+def test_that_what_two_programs_left_is_offered_one_after_the_other(connected, edited, open_again, home):
+    kill(connected)
+    driver, panel = open_again()
+    panel.message.clear()
+    write(driver, panel, 7, NAME, "second")
+    write(driver, panel, 1, NAME, "newer")
+    kept(driver)
+    assert len(files(home)) == 2
+    kill(driver)
+    driver, panel = open_again()
+    press(panel.message, "Bring them back")
+    driver.settle()
+    assert "were not sent when the program ended" in panel.message.text()
+    press(panel.message, "Bring them back")
+    driver.settle()
+    assert "changes of 1 row, which you have changed since" in panel.message.text()
+    assert said(panel) == "3 changed, 1 inserted, 1 deleted · not sent yet"
+    kept(driver)
+    assert len(files(home)) == 1
+
+
+def test_that_a_disk_that_refuses_is_said_and_written_to_again_when_it_can_be(connected, open_table, home):
+    panel = open_table(MADE)
+    keeper, journal = connected.window.changes, connected.window.keeper._journal
+    blocked = journal._own / f"{keeper._files[panel].key}.new"
+    blocked.mkdir()
+    write(connected, panel, 1, NAME, "first")
+    connected.until(lambda: "What you change is not on the disk" in connected.window.message.text())
+    write(connected, panel, 2, NAME, "next")
+    kept(connected)
+    assert files(home) == []
+    blocked.rmdir()
+    write(connected, panel, 3, NAME, "last")
+    kept(connected)
+    [file] = files(home)
+    assert all(word in file.read_text() for word in ("first", "next", "last"))
+
+
 def test_that_the_window_says_where_changes_wait_and_opens_the_table(connected, edited, start, profile, own_schema):
     kill(connected)
     driver = start()
