@@ -24,8 +24,10 @@ class SteadyLabel(QLabel):
         if text == self._shown:
             return
         self._shown = text
-        if len(text) > len(self._widest):
-            self._widest = _DIGIT.sub("8", text)
+        masked = _DIGIT.sub("8", text)
+        wide = self.fontMetrics().horizontalAdvance
+        if wide(masked) > wide(self._widest):  # "16 ms" is as long as "16 µs", and wider
+            self._widest = masked
             self._widen()
         self.setText(text)
 

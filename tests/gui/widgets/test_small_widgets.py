@@ -11,6 +11,7 @@ from pgexplorer.ui.widgets.bar_chart import BarChart
 from pgexplorer.ui.widgets.code_view import CodeView
 from pgexplorer.ui.widgets.elided_label import ElidedLabel
 from pgexplorer.ui.widgets.empty_state import EmptyState
+from pgexplorer.ui.widgets.figure_label import FigureLabel
 from pgexplorer.ui.widgets.flow_layout import FlowLayout
 from pgexplorer.ui.widgets.password_edit import PasswordEdit
 from pgexplorer.ui.widgets.spin_box import DoubleSpinBox, SpinBox
@@ -275,3 +276,13 @@ def test_that_the_wheel_changes_a_number_only_in_the_field_in_focus(qtbot):
     box.wheelEvent(turn)
     assert box.value() == 3
     assert not turn.isAccepted()
+
+
+def test_that_a_figure_has_room_for_a_text_that_is_as_long_and_wider(qapp, qtbot):
+    label = FigureLabel("16 µs")
+    qtbot.addWidget(label)
+    label.show_text("16 ms")
+    assert label.width() > label.fontMetrics().horizontalAdvance("16 ms")
+    wide = label.width()
+    label.show_text("1 s")
+    assert label.width() == wide
