@@ -608,7 +608,8 @@ QAbstractSpinBox::down-arrow:disabled, QAbstractSpinBox::down-arrow:off {{
 
 QPlainTextEdit, QTextEdit {{
     background: {c.surface}; color: {c.text}; border: 1px solid {c.border}; border-radius: {px(6)};
-    padding: {px(3)}; selection-background-color: {c.selection}; selection-color: {c.selection_text}; }}
+    padding: {px(3)}; selection-background-color: {c.selection}; selection-color: {c.selection_text};
+    placeholder-text-color: {c.muted}; }}
 QPlainTextEdit:focus, QTextEdit:focus {{ border: {thick} solid {c.focus}; padding: {px(2)}; }}
 QPlainTextEdit[code="true"], QTextEdit[code="true"] {{ background: {c.code}; border-color: {c.line};
     border-radius: {px(8)}; font-family: {monospace}; font-size: {pt(0.94)}; }}
