@@ -135,7 +135,7 @@ class Books:
             for place, waiter in enumerate(self._queue):
                 held = out[place % len(out)] if out else None
                 blame = f"#{held.number} {held.holder or held.thread}" if held is not None else "a new connection"
-                mine = tuple(slot.number for slot in out if slot.ident == waiter.ident)
+                mine = tuple(slot.number for slot in out if slot.ident is waiter.ident)
                 frames, asked, until = said(waiter.stack), waiter.asked, waiter.deadline
                 waiting.append(Waiter(place + 1, waiter.holder, waiter.thread, asked, until, blame, mine, frames))
             self._seen_waiters = seen = tuple(waiting)
@@ -203,7 +203,7 @@ class Books:
         key: Hashable | None,
         holder: str,
         thread: str,
-        ident: int | None,
+        ident: object,
         asked: float,
         now: float,
     ) -> None:

@@ -28,7 +28,7 @@ from pgexplorer.pool.events import EventKind
 from pgexplorer.pool.keeper import Keeper
 from pgexplorer.pool.leased import Lease, LeasedConnection, leased_connection
 from pgexplorer.pool.link import ask, cut, poller
-from pgexplorer.pool.record import Record, Ref, Stack, Waiting, said, stack
+from pgexplorer.pool.record import Record, Ref, Stack, Waiting, said, stack, this_thread
 from pgexplorer.pool.slot import SlotState
 
 _IDLE_TRANSACTION = ext.TRANSACTION_STATUS_IDLE
@@ -41,7 +41,7 @@ _RESET_TIMEOUT = 5.0  # seconds a rollback or DISCARD ALL on the way home may ta
 _JITTER = 0.1  # of max_lifetime: connections opened together do not end together
 _RESETS = {"rollback", "discard", None}
 _CLOSED = "connection pool is closed"
-_current_thread, _ident = threading.current_thread, threading.get_ident
+_current_thread = threading.current_thread
 
 
 class PgPool(Books, ThreadedConnectionPool):
@@ -146,7 +146,7 @@ class PgPool(Books, ThreadedConnectionPool):
                     slot.phase = slot.state = _CHECKED_OUT
                     slot.holder = holder
                     slot.thread = thread = _current_thread().name
-                    slot.ident = _ident()
+                    slot.ident = this_thread.token
                     slot.held_since = slot.state_since = asked
                     slot.stack = ()
                     slot.uses += 1
@@ -368,7 +368,7 @@ class PgPool(Books, ThreadedConnectionPool):
             if self._idle and not self._queue:
                 slot = self._idle.pop()
                 conn = slot.conn
-                self._lend(slot, conn, key, holder, _current_thread().name, _ident(), asked, asked)
+                self._lend(slot, conn, key, holder, _current_thread().name, this_thread.token, asked, asked)
             elif deadline is None:
                 if len(self._slots) >= self.maxconn:
                     self._exhausted += 1
@@ -570,7 +570,7 @@ class PgPool(Books, ThreadedConnectionPool):
             if not self.closed:
                 self._opening -= 1
                 me = threading.current_thread()
-                self._lend(slot, conn, key, holder, me.name, me.ident, asked, clock())
+                self._lend(slot, conn, key, holder, me.name, this_thread.token, asked, clock())
                 return conn
         self._discard(slot, conn, "the pool was closed")
         raise PoolClosed(_CLOSED)
@@ -606,7 +606,7 @@ class PgPool(Books, ThreadedConnectionPool):
                     slot = self._idle.pop()
                     conn = slot.conn
                     me = threading.current_thread()
-                    self._lend(slot, conn, key, holder, me.name, me.ident, asked, clock())
+                    self._lend(slot, conn, key, holder, me.name, this_thread.token, asked, clock())
                 elif deadline is not None:
                     waiter = Waiting(holder, key, asked, deadline, frames)
                     self._queue[waiter] = None

@@ -16,6 +16,16 @@ _FRAMES = (None,) * 12  # as many frames are kept of a holder's stack
 _HERE = __file__.rpartition("record.py")[0]
 _OURS = (f"{_HERE}pg_pool.py", f"{_HERE}stock.py", contextlib.__file__)
 
+
+class _ThisThread(threading.local):
+    """What tells the current thread from all others, those that have ended too: the ident of one is used again."""
+
+    def __init__(self) -> None:
+        self.token: object = object()
+
+
+this_thread = _ThisThread()
+
 Stack = tuple[tuple[CodeType, int], ...]  # code object, instruction; innermost first
 
 
@@ -101,7 +111,7 @@ class Record:
         self.pid = 0
         self.key: Hashable | None = None
         self.holder = self.thread = ""
-        self.ident: int | None = None  # the thread's
+        self.ident: object = None  # the thread's, of this_thread
         self.stack: Stack = ()
         self.sql: Any = ""
         self.lease = self.uses = 0
@@ -142,4 +152,4 @@ class Waiting:
         self.is_closed = False  # the pool, while this one waited
         self.holder, self.key, self.asked, self.deadline, self.stack = holder, key, asked, deadline, frames
         me = threading.current_thread()
-        self.thread, self.ident = me.name, threading.get_ident()
+        self.thread, self.ident = me.name, this_thread.token

@@ -350,3 +350,22 @@ def test_that_waiting_serving_and_giving_up_are_events_in_order(fake_pool):
         (EventKind.CHECKED_IN, "first"),
         (EventKind.CHECKED_OUT, "caller 0"),
     ]
+
+
+def test_that_a_thread_is_not_taken_for_an_ended_one_whose_ident_it_has_got(fake_pool):
+    pool = fake_pool(1, 1)
+    for _ in range(100):
+        first = Caller(pool)
+        conn = first.got()
+        first.join()
+        second = Caller(pool, timeout=20)
+        waiting(pool, 1)
+        [seen] = pool.waiters()
+        assert seen.holds == ()
+        is_same = second.ident == first.ident
+        pool.putconn(conn)
+        pool.putconn(second.got())
+        second.join()
+        if is_same:
+            return
+    pytest.skip("no ident was used again")
