@@ -57,8 +57,8 @@ class Application:
             return
         self.is_closed = True
         self.window.hide()
-        self.workbench.changes.close()
-        self.workbench.keeper.close()
+        self.workbench.deck.changes.close()
+        self.workbench.deck.keeper.close()
         self.workbench.leave_views()
         # The pool is cut on a thread: whatever hangs there, the program ends.
         ending = threading.Thread(target=self.server.shut, name="close the pool", daemon=True)

@@ -99,7 +99,7 @@ def _take_all(folder: Path) -> None:
         session.until(lambda: session.server.is_open)
         session.settle()
         (folder / "keys.md").write_text(keys_page(session.window.all_actions()), encoding="utf-8")
-        query = session.window.new_query()
+        query = session.window.deck.new_query()
         query.editor.setPlainText(
             "select p.first_name, p.last_name, n as visit, now() + n * interval '1 day' as due, null as note\n"
             "  from person p, generate_series(1, 40) n\n order by p.id, n;"
@@ -110,7 +110,7 @@ def _take_all(folder: Path) -> None:
         for name, scheme in (("explorer-light", light), ("explorer-dark", dark)):
             session.take(name, scheme)
         session.click("pool.exhaust")
-        session.window.tabs.setCurrentIndex(0)
+        session.window.deck.tabs.setCurrentIndex(0)
         session.take("exhausted", light)
         session.take("exhausted-contrast", theme.Scheme.CONTRAST)
         session.click("pool.return_all")
@@ -150,19 +150,19 @@ analyze visit;
 def _take_table(session: _Session) -> None:
     """Take what a table shows: the tree, changes that are not sent yet, and a row that was followed."""
     window = session.window
-    panel = window.new_query()
+    panel = window.deck.new_query()
     panel.editor.setPlainText(_VISITS)
     panel.run_all()
     session.settle()
-    window.tabs.tabCloseRequested.emit(window.tabs.indexOf(panel))
+    window.deck.tabs.tabCloseRequested.emit(window.deck.tabs.indexOf(panel))
     window.schema.refresh()
     session.settle()
     relation = window.schema.relation("public", "visit")
     if relation is None:
         raise LookupError("visit")
-    window.open_table(relation)
+    window.deck.open_table(relation)
     session.settle()
-    table = window.tabs.currentWidget()
+    table = window.deck.tabs.currentWidget()
     assert isinstance(table, TablePanel)
     for row, column, value in ((2, 3, "cross"), (4, 4, "comes late"), (4, 5, "70.00")):
         table.model.setData(table.model.index(row, column), value)
@@ -178,7 +178,7 @@ def _take_table(session: _Session) -> None:
     table.action("table.follow").trigger()
     session.settle()
     session.take("following", theme.Scheme.LIGHT)
-    window.tabs.tabCloseRequested.emit(window.tabs.indexOf(table))
+    window.deck.tabs.tabCloseRequested.emit(window.deck.tabs.indexOf(table))
     session.settle()
 
 
@@ -186,13 +186,13 @@ def _take_activity(session: _Session) -> None:
     """Take the sessions of the server, one of which waits for another, and the charts."""
     window = session.window
     change = "update person set last_name = upper(last_name) where id = 1"
-    holds, waits = window.new_query(), window.new_query()
+    holds, waits = window.deck.new_query(), window.deck.new_query()
     holds.editor.setPlainText(f"begin; {change}")
     waits.editor.setPlainText(change)
     holds.run_all()
     session.settle()
     waits.run_all()
-    panel = window.show_activity()
+    panel = window.deck.show_activity()
     assert isinstance(panel, ActivityPanel)
     pid = holds.pin.pid if holds.pin is not None else 0
     model = panel.sessions.model
@@ -209,14 +209,14 @@ def _take_activity(session: _Session) -> None:
     holds.session_bar.rollback_wanted.emit()
     session.settle()
     for each in (holds, waits, panel):
-        window.tabs.tabCloseRequested.emit(window.tabs.indexOf(each))
+        window.deck.tabs.tabCloseRequested.emit(window.deck.tabs.indexOf(each))
     session.settle()
 
 
 def _take_sql(session: _Session) -> None:
     """Take what an SQL tab shows: a kept backend with its log, and a plan."""
     window = session.window
-    panel = window.new_query()
+    panel = window.deck.new_query()
     panel.editor.setPlainText(
         "begin;\ncreate temp table visits as\n  select p.id, n as visit from person p, generate_series(1, 400) n;\n"
         "select first_name, count(*) from person join visits using (id) group by 1;"
@@ -236,5 +236,5 @@ def _take_sql(session: _Session) -> None:
     session.take("plan-dark", theme.Scheme.DARK)
     panel.session_bar.rollback_wanted.emit()
     session.settle()
-    window.tabs.tabCloseRequested.emit(window.tabs.indexOf(panel))
+    window.deck.tabs.tabCloseRequested.emit(window.deck.tabs.indexOf(panel))
     session.settle()

@@ -31,8 +31,8 @@ def main() -> None:
         if panel is None:
             relation = window.schema.relation(schema, "t")
             if relation is not None:
-                window.open_table(relation)
-                panel = window.tabs.currentWidget()
+                window.deck.open_table(relation)
+                panel = window.deck.tabs.currentWidget()
             return
         if panel.editing.editable is None:
             return

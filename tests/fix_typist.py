@@ -20,7 +20,7 @@ def main() -> None:
     from pgexplorer import app
 
     application = app.start([])
-    panels = [application.workbench.new_query() for _ in range(3)]
+    panels = [application.workbench.deck.new_query() for _ in range(3)]
     for panel in panels:
         panel.document.path = None
     letters = itertools.cycle(WORDS)

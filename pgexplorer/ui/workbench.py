@@ -28,19 +28,18 @@ from pgexplorer.demo_host import DemoHost
 from pgexplorer.history import Entry, History
 from pgexplorer.jobs import Jobs
 from pgexplorer.journal import Journal
-from pgexplorer.models.kept import Head
 from pgexplorer.server import Server
 from pgexplorer.settings import Settings
-from pgexplorer.sql_file import SqlFile
 from pgexplorer.ui import icons, theme
 from pgexplorer.ui.actions import Action, Listed, Reachable, button, listed
 from pgexplorer.ui.ask import ask
-from pgexplorer.ui.change_keeper import ChangeKeeper, names_of
+from pgexplorer.ui.deck import Deck
 from pgexplorer.ui.dock import Dock
 from pgexplorer.ui.environment_band import ROLES, EnvironmentBand
+from pgexplorer.ui.kept_notice import KeptNotice
 from pgexplorer.ui.keys_sheet import KeysSheet
 from pgexplorer.ui.main_window import MainWindow
-from pgexplorer.ui.palette import ColumnPlace, Finder, OpenTab
+from pgexplorer.ui.palette import ColumnPlace, Finder
 from pgexplorer.ui.panel import Panel, show_failure
 from pgexplorer.ui.panels.connect import ConnectPanel
 from pgexplorer.ui.panels.history import HistoryPanel
@@ -51,12 +50,9 @@ from pgexplorer.ui.panels.table import TablePanel
 from pgexplorer.ui.panels.tour import TourPanel
 from pgexplorer.ui.sample_bar import SampleBar
 from pgexplorer.ui.sql.completer import Completer
-from pgexplorer.ui.tab_keeper import TabKeeper
-from pgexplorer.ui.tab_strip import TabStrip
 from pgexplorer.ui.views import history_view, pool_views
 from pgexplorer.ui.widgets import plain
 from pgexplorer.ui.widgets.elided_label import ElidedLabel
-from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.field_button import FieldButton
 from pgexplorer.ui.widgets.message_bar import MessageBar
 from pgexplorer.ui.widgets.slot_bar import SlotBar
@@ -99,10 +95,7 @@ class Workbench(QWidget):
         self._history = history
         self._demo = demo
         self._tour_offered = False
-        self._kept_said = ""  # what the message bar says of changes that were kept
-        self._tables_of = ""  # the address of the server whose tables are open
         self._look = look
-        self._queries = 0
         self._dock_height = 0  # before it was folded
         self.connect_panel = connect
         self.tour = tour
@@ -110,26 +103,27 @@ class Workbench(QWidget):
         self.pool = PoolPanel(server, jobs)
         self.dock = Dock([*pool_views(server, jobs, demo), history_view(history, jobs, self._wire_history)])
         self.completer = Completer(server, jobs, settings)
-        self.tabs = TabStrip(look)
-        self.tabs.tabCloseRequested.connect(self._close_tab)
-        self.tabs.currentChanged.connect(self._tab_changed)
+        self.deck = Deck(server, jobs, look, journal, self.completer, self._where)
         self.message = MessageBar(self)
         self.message.setObjectName("window.message")
+        self._kept_notice = KeptNotice(
+            self.deck.changes, self.message, self._where, self.schema.relation, self.deck.open_table
+        )
         self._sample_bar = SampleBar(demo, self.message)
         self._band = EnvironmentBand()
         self._rows = [
             Action("window.connect", "Connections…", self.show_connect, "Ctrl+Shift+C", "plug"),
             Action("window.explore", "Explore", self.show_explore, "Ctrl+Shift+E", "table"),
             Action("window.disconnect", "Disconnect", self._disconnect, "", "unplug"),
-            Action("window.new_sql", "New SQL", self.new_query, "Ctrl+N", "terminal"),
+            Action("window.new_sql", "New SQL", self.deck.new_query, "Ctrl+N", "terminal"),
             Action(
                 "window.close_tab",
                 "Close the tab",
-                lambda: self._close_tab(self.tabs.currentIndex()),
+                lambda: self.deck.close_tab(self.deck.tabs.currentIndex()),
                 "Ctrl+W",
                 "close",
             ),
-            Action("window.reopen", "Open the closed tab again", self._reopen, "Ctrl+Shift+T", "reopen"),
+            Action("window.reopen", "Open the closed tab again", self.deck.reopen, "Ctrl+Shift+T", "reopen"),
             Action("window.sample", "Load the sample shop", self._sample_bar.load, "", "download"),
             Action("window.tour", "Guided tour", self.show_tour, "F1", "book"),
             Action("window.next_pane", "Next pane", self._next_pane, "F6", "arrow-right"),
@@ -139,16 +133,14 @@ class Workbench(QWidget):
                 Action(f"window.{title.lower()}", title, partial(self.show_view, title), f"Alt+{number}")
                 for number, title in enumerate(self.dock.titles, 1)
             ),
-            Action("window.activity", "Activity", self.show_activity, "Alt+7", "heart-pulse"),
+            Action("window.activity", "Activity", self.deck.show_activity, "Alt+7", "heart-pulse"),
             Action("window.find", "Find anything…", self.find_anything, "Ctrl+K", "search"),
             Action("window.keys", "Keyboard shortcuts", self.show_keys, "Ctrl+/", "help"),
             Action("window.quit", "Quit", frame.close, "Ctrl+Q", "close-all"),
         ]
         self._actions: dict[str, QAction] = {row.name: row.build(self) for row in self._rows}
         self.addActions(list(self._actions.values()))
-        self.keeper = TabKeeper(journal, self.tabs, self._query_tab)
-        self.changes = ChangeKeeper(journal, jobs, self._where, self)
-        self.finder = Finder(frame, jobs, settings, history, self.schema.model, self._reachable, self._open_tabs)
+        self.finder = Finder(frame, jobs, settings, history, self.schema.model, self._reachable, self.deck.open_tabs)
         self._lay_out()
         self._fill_menus()
         self._wire()
@@ -193,21 +185,15 @@ class Workbench(QWidget):
         self._look_button.setMenu(self._look_menu)
         row.addWidget(self._look_button)
         row.addWidget(self.slot_bar)
-        self._empty = EmptyState(
-            "table", "Nothing open", "Choose a table on the left, or write SQL.", self._actions["window.new_sql"]
-        )
-        self._centre = QStackedWidget()
-        self._centre.addWidget(self._empty)
-        self._centre.addWidget(self.tabs)
         # The tour and the views of the pool lie under the schema and the tabs: the pool itself stays in sight whole.
-        self._browse = _splitter(Qt.Orientation.Horizontal, self.schema, self._centre)
+        self._browse = _splitter(Qt.Orientation.Horizontal, self.schema, self.deck)
         self._middle = _splitter(Qt.Orientation.Vertical, self._browse, self.dock, self.tour)
         self._split = _splitter(Qt.Orientation.Horizontal, self._middle, self.pool)
         self._browse.setStretchFactor(1, 1)
         self._middle.setStretchFactor(0, 1)
         self._split.setStretchFactor(0, 1)
         self.schema.setMinimumWidth(theme.scaled(170))
-        self._centre.setMinimumWidth(280)
+        self.deck.setMinimumWidth(280)
         self.pool.setMinimumWidth(theme.scaled(_POOL_WIDTH[0]))
         self._browse.setSizes([min(theme.scaled(230), 300), 700])
         self._split.setSizes([930, theme.scaled(_POOL_WIDTH[-1])])
@@ -233,6 +219,7 @@ class Workbench(QWidget):
         status.addWidget(self._status_server)
         status.addWidget(self._status_tab, 1)
         status.addPermanentWidget(self._status_mode)
+        self.deck.status_changed.connect(self._status_tab.setText)
         self._frame.setStatusBar(status)
 
     def _fill_menus(self) -> None:
@@ -274,23 +261,28 @@ class Workbench(QWidget):
         help_menu.addAction(self._actions["window.keys"])
 
     def _wire(self) -> None:
-        self.schema.table_chosen.connect(self.open_table)
-        self.schema.column_chosen.connect(self._open_at_column)
+        self.schema.table_chosen.connect(self.deck.open_table)
+        self.schema.column_chosen.connect(self.deck.open_at_column)
         self.schema.ddl_wanted.connect(self._show_ddl)
         self.schema.switch_wanted.connect(self._switch_database)
         self.schema.statement_ended.connect(self.completer.hear)
         self.schema.statement_ended.connect(self._keep_statement)
         self._actions["window.reopen"].setEnabled(False)
+        self.deck.offer(self._actions["window.new_sql"])
+        self.deck.sight_wanted.connect(self.show_explore)
+        self.deck.added.connect(self._order_tabs)
+        for hear in (self.completer.hear, self.schema.hear, self._keep_statement):
+            self.deck.statement_ended.connect(hear)
         self.finder.opened.connect(self.completer.need)
         self.completer.catalog_changed.connect(lambda: self.finder.know_columns(self.completer.catalog))
-        self.finder.table_wanted.connect(self._open_found)
+        self.finder.table_wanted.connect(self.deck.open_table)
         self.finder.column_wanted.connect(self._open_column)
         self.finder.object_wanted.connect(self._show_in_tree)
         self.schema.names_known.connect(self.finder.know_objects)
-        self.schema.model.modelReset.connect(self._follow_names)
-        self.finder.sql_wanted.connect(self.insert_sql)
+        self.schema.model.modelReset.connect(lambda: self.deck.follow_names(self.schema.model))
+        self.finder.sql_wanted.connect(self.deck.insert_sql)
         self.finder.profile_wanted.connect(self._connect_to)
-        self.keeper.closed_changed.connect(self._actions["window.reopen"].setEnabled)
+        self.deck.keeper.closed_changed.connect(self._actions["window.reopen"].setEnabled)
         self.pool.glance_changed.connect(self._glance)
         self.tour.outcome_arrived.connect(self.pool.show_outcome)
         self.tour.closed.connect(self.tour.hide)
@@ -305,10 +297,6 @@ class Workbench(QWidget):
         self._server.closed.connect(self._closed)
         self._server.failed.connect(self._failed)
         self._jobs.unheard.connect(self._unheard)
-        self.changes.waiting.connect(self._tell_kept)
-        self.changes.offered.connect(self._kept_offered)
-        self.changes.troubled.connect(self._tell_damaged)
-        self.changes.unwritten.connect(self._tell_unwritten)
 
     # -- the demo -----------------------------------------------------------------------------------------------
 
@@ -336,7 +324,7 @@ class Workbench(QWidget):
 
     def show_explore(self) -> None:
         """Show the server in use, or the texts that are here without one."""
-        if self._server.is_open or self.query_panels():
+        if self._server.is_open or self.deck.query_panels():
             self.pages.setCurrentWidget(self._split)
             self._show_state()
 
@@ -379,74 +367,9 @@ class Workbench(QWidget):
             wanted = min(max(self._dock_height, theme.scaled(230), total * 2 // 5), max(0, total - tour - 160))
             self._middle.setSizes([max(0, total - wanted - tour), wanted, tour])
 
-    def open_table(self, relation: Relation) -> None:
-        """Open *relation* in a tab, or show the tab where it is open already."""
-        wanted = relation.schema, relation.name
-        for panel in self.tabs.panels():
-            if isinstance(panel, TablePanel) and (panel.relation.schema, panel.relation.name) == wanted:
-                self.tabs.setCurrentWidget(panel)
-                if not panel.has_pending:
-                    panel.refresh()
-                return
-        panel = TablePanel(self._server, self._jobs, relation, self.tabs.home)
-        panel.status_changed.connect(self._tab_changed)
-        panel.relation_changed.connect(lambda: self.tabs.retitle(panel, panel.relation.name))
-        self.changes.follow(panel)
-        self._add_tab(panel, relation.name, "table")
-        panel.refresh()
-
-    def show_activity(self) -> Panel:
-        """Show what the server's sessions do in a tab, the only one of its kind, and return it."""
-        from pgexplorer.ui.panels.activity import ActivityPanel
-
-        self.show_explore()
-        panel = next((tab for tab in self.tabs.panels() if isinstance(tab, ActivityPanel)), None)
-        if panel is None:
-            panel = ActivityPanel(self._server, self._jobs, self.tabs.home)
-            self._add_tab(panel, panel.TITLE, panel.ICON)
-        self.tabs.setCurrentWidget(panel)
-        panel.grid.setFocus()
-        return panel
-
-    def new_query(self) -> QueryPanel:
-        """Open an empty SQL tab."""
-        self._queries += 1
-        panel = self._query_tab(f"SQL {self._queries}")
-        self.keeper.follow(panel)
-        self.show_explore()
-        panel.editor.setFocus()
-        return panel
-
-    def _query_tab(self, name: str) -> QueryPanel:
-        panel = QueryPanel(self._server, self._jobs, name, self.tabs.home)
-        number = name.removeprefix("SQL ")
-        self._queries = max(self._queries, int(number) if number.isdecimal() else 0)
-        panel.status_changed.connect(self._tab_changed)
-        panel.statement_ended.connect(self.completer.hear)
-        panel.statement_ended.connect(self.schema.hear)
-        self.completer.attach(panel.editor)
-        panel.statement_ended.connect(self._keep_statement)
-        panel.document.title_changed.connect(partial(self.tabs.retitle, panel))
-        panel.document.read_for_another.connect(self._show_file)
-        self._add_tab(panel, panel.name, "terminal")
-        return panel
-
-    def query_panels(self) -> list[QueryPanel]:
-        """Return the SQL tabs."""
-        return [panel for panel in self.tabs.panels() if isinstance(panel, QueryPanel)]
-
-    def _add_tab(self, panel: Panel, title: str, icon: str) -> None:
-        self.tabs.add(panel, title, icon)
-        self._order_tabs(panel)
-        self._centre.setCurrentWidget(self.tabs)
-
-    def _show_file(self, file: SqlFile) -> None:
-        """Show a file that was opened while the text of the tab is in use: in a tab of its own."""
-        self.new_query().document.show(file)
-
     def _order_tabs(self, panel: Panel) -> None:
         """Let Tab go as the eye does: schema, tabs, the panel in the tab, the views, the tour, the pool."""
-        before: QWidget = self.tabs
+        before: QWidget = self.deck.tabs
         for each in (panel, self.dock, self.tour, self.pool):
             for stop in each.findChildren(QWidget):
                 # A list that drops down, or a menu, is a window of its own.
@@ -456,15 +379,15 @@ class Workbench(QWidget):
 
     def _next_pane(self) -> None:
         """Move the focus on: schema, tab, views of the pool, tour, pool."""
-        current = self.tabs.currentWidget()
-        middle: QWidget = self.tabs
+        current = self.deck.tabs.currentWidget()
+        middle: QWidget = self.deck.tabs
         if isinstance(current, QueryPanel):
             middle = current.editor
         elif isinstance(grid := getattr(current, "grid", None), QWidget):
             middle = grid
         panes: list[tuple[QWidget, QWidget]] = [
             (self.schema, self.schema.tree),
-            (self.tabs, middle),
+            (self.deck.tabs, middle),
             (self.dock, self.dock.stop),
             (self.tour, self.tour.next_button),
         ]
@@ -475,62 +398,16 @@ class Workbench(QWidget):
         if shown:
             shown[(here + 1) % len(shown)][1].setFocus(Qt.FocusReason.ShortcutFocusReason)
 
-    def _close_tab(self, index: int) -> None:
-        panel = self.tabs.widget(index)
-        if panel is None:
-            return
-        if isinstance(panel, TablePanel) and panel.has_pending:
-            self.tabs.setCurrentWidget(panel)
-            panel.settle(partial(self._close_panel, panel), "The tab is to be closed")
-            return
-        if isinstance(panel, Panel):
-            if not panel.may_leave():
-                return
-            if isinstance(panel, QueryPanel):
-                self.keeper.forget(panel)
-            if isinstance(panel, TablePanel):
-                self.changes.forget(panel)
-            panel.leave()
-        self.tabs.removeTab(index)
-        panel.deleteLater()
-        if not self.tabs.count():
-            self._centre.setCurrentWidget(self._empty)
-
-    def _close_panel(self, panel: Panel) -> None:
-        if (index := self.tabs.indexOf(panel)) >= 0:
-            self._close_tab(index)
-
-    def _settled(self, then: Callable[[], object], what: str) -> bool:
-        """Say whether no table has changes that were not sent; else ask about the first, and call *then* after that."""
-        for panel in self.tabs.panels():
-            if isinstance(panel, TablePanel) and panel.has_pending:
-                self.show_explore()
-                self.tabs.setCurrentWidget(panel)
-                panel.settle(then, what)
-                return False
-        return True
-
     def _disconnect(self) -> None:
-        if self._settled(self._disconnect, "The server is to be left"):
+        if self.deck.settled(self._disconnect, "The server is to be left"):
             self._server.close()
 
     # -- what it hears ------------------------------------------------------------------------------------------
 
     def _opened(self) -> None:
         self.show_explore()
-        address = self._server.in_use.profile.address if self._server.in_use is not None else ""
-        same, self._tables_of = address == self._tables_of, address
-        for panel in self.tabs.panels():
-            if not isinstance(panel, TablePanel) or panel.has_pending:
-                continue  # what was typed stays
-            if same:
-                panel.refresh()
-            else:
-                self._close_panel(panel)  # a table of another database; what was typed as SQL stays
-        if self._server.in_use is not None and self._server.in_use.facts.is_console:
-            self.show_activity()
-        if self.changes.found:
-            self._tell_kept([each.kept.head for each in self.changes.found])
+        self.deck.follow_server()
+        self._kept_notice.tell()
 
     def _closed(self) -> None:
         self._glance((), "Not connected", "")
@@ -544,11 +421,6 @@ class Workbench(QWidget):
     def _glance(self, kinds: tuple[StateKind, ...], text: str, tip: str) -> None:
         self.slot_bar.set_slots(kinds, text, tip)
 
-    def _tab_changed(self, _news: object = None) -> None:
-        panel = self.tabs.currentWidget()
-        text = panel.status if isinstance(panel, TablePanel | QueryPanel) else ""
-        self._status_tab.setText(text)
-
     def _toggle_pool(self) -> None:
         self.pool.setVisible(not self.pool.isVisible())
 
@@ -557,7 +429,7 @@ class Workbench(QWidget):
         exploring = self.pages.currentWidget() is self._split
         for name in ("window.tour", "window.disconnect", "window.pool", "window.activity", *self._of_the_dock()):
             self._actions[name].setEnabled(in_use is not None)
-        self._actions["window.explore"].setEnabled(in_use is not None or bool(self.query_panels()))
+        self._actions["window.explore"].setEnabled(in_use is not None or bool(self.deck.query_panels()))
         on_demo = in_use is not None and self._demo.is_server_of(in_use.profile)
         self._actions["window.sample"].setEnabled(on_demo and not self._demo.is_loading)
         self.slot_bar.setVisible(in_use is not None)
@@ -578,7 +450,7 @@ class Workbench(QWidget):
             f"{profile.environment} · {'read-only' if profile.read_only else 'read-write'} · autocommit"
         )
         self._frame.setWindowTitle(f"{profile.title} — pgexplorer")
-        self._tab_changed() if exploring else self._status_tab.setText("")
+        self._status_tab.setText(self.deck.status if exploring else "")
 
     def _of_the_dock(self) -> list[str]:
         titles = [title for title in self.dock.titles if title != HistoryPanel.TITLE]
@@ -600,7 +472,7 @@ class Workbench(QWidget):
 
     def _reachable(self) -> list[Reachable]:
         """Return what can be done now, and where."""
-        tab = self.tabs.currentWidget()
+        tab = self.deck.tabs.currentWidget()
         seats: list[tuple[Panel, Callable[[], object]]] = [
             *([(tab, self.show_explore)] if isinstance(tab, Panel) else []),
             (self.schema, self.show_explore),
@@ -639,54 +511,17 @@ class Workbench(QWidget):
         """Open the palette; close it where it is open."""
         self.finder.open()
 
-    def _open_tabs(self) -> list[OpenTab]:
-        def show(panel: QWidget) -> None:
-            self.show_explore()
-            self.tabs.setCurrentWidget(panel)
-            panel.setFocus()
-
-        return [
-            OpenTab(
-                panel.relation.name if isinstance(panel, TablePanel) else self.tabs.title(panel),
-                str(panel.property("icon_name")),
-                partial(show, panel),
-            )
-            for panel in self.tabs.panels()
-        ]
-
-    def _open_found(self, relation: Relation) -> None:
-        self.show_explore()
-        self.open_table(relation)
-
     def _open_column(self, place: ColumnPlace) -> None:
         relation = self.schema.relation(place.schema, place.table)
         if relation is None:
             words = f"{place.schema}.{place.table} is not there any more"
             self.message.show_message("info", words, "", "Refresh the schema to see what is.")
             return
-        self._open_at_column(relation, place.name)
-
-    def _follow_names(self) -> None:
-        """Let the tab of a table that was renamed, or moved to another schema, go on under its new name."""
-        for panel in self.tabs.panels():
-            if not isinstance(panel, TablePanel):
-                continue
-            now, before = self.schema.model.relation(panel.relation.oid), panel.relation
-            if now is not None and (now.schema, now.name) != (before.schema, before.name):
-                panel.relation = now
-                self.tabs.retitle(panel, now.name)
-                if not panel.has_pending:
-                    panel.refresh()
+        self.deck.open_at_column(relation, place.name)
 
     def _show_in_tree(self, found: DbObject, relation: Relation | None) -> None:
         self.show_explore()
         self.schema.reveal(found, relation)
-
-    def _open_at_column(self, relation: Relation, name: str) -> None:
-        self._open_found(relation)
-        panel = self.tabs.currentWidget()
-        if isinstance(panel, TablePanel):
-            panel.show_column(name)
 
     def _show_ddl(self, found: DbObject) -> None:
         """Open the SQL that makes *found* again in a tab of its own: there it can be read, changed, and run."""
@@ -701,7 +536,7 @@ class Workbench(QWidget):
         self._jobs.call(
             work,
             name="read the DDL",
-            done=self.open_sql,
+            done=self.deck.open_sql,
             failed=lambda error: show_failure(self.schema.message, error, self._server),
         )
 
@@ -709,9 +544,11 @@ class Workbench(QWidget):
         """Ask, and open a pool on another database of the server in place of the present one."""
         in_use = self._server.in_use
         again = partial(self._switch_database, name)
-        if in_use is None or not (self._settled(again, "Another database is to be opened") and self._may_leave_tabs()):
+        if in_use is None or not (
+            self.deck.settled(again, "Another database is to be opened") and self.deck.may_leave()
+        ):
             return
-        tables = sum(isinstance(panel, TablePanel) for panel in self.tabs.panels())
+        tables = len(self.deck.table_panels())
         closed = f"the pool of {in_use.pool.minconn} to {in_use.pool.maxconn} connections on {in_use.profile.dbname}"
         closed += f" and {tables} table {'tab' if tables == 1 else 'tabs'}" if tables else ""
         words = f"This closes {closed}. SQL tabs stay; what they keep in a backend ends."
@@ -729,9 +566,9 @@ class Workbench(QWidget):
 
     def _wire_history(self, panel: Panel) -> None:
         assert isinstance(panel, HistoryPanel)
-        panel.insert_wanted.connect(self.insert_sql)
-        panel.open_wanted.connect(self.open_sql)
-        panel.run_wanted.connect(self.run_sql)
+        panel.insert_wanted.connect(self.deck.insert_sql)
+        panel.open_wanted.connect(self.deck.open_sql)
+        panel.run_wanted.connect(self.deck.run_sql)
 
     def _keep_statement(self, entry: Entry) -> None:
         self._history.add(entry)
@@ -739,35 +576,11 @@ class Workbench(QWidget):
             if isinstance(panel, HistoryPanel):
                 panel.refresh_soon()
 
-    def open_sql(self, text: str) -> QueryPanel:
-        """Open *text* in an SQL tab of its own."""
-        panel = self.new_query()
-        panel.editor.replace_text(text)
-        return panel
-
-    def insert_sql(self, text: str) -> None:
-        """Put *text* at the caret of the SQL tab in use, in place of what is selected; in a new one without any."""
-        panel = self.tabs.currentWidget()
-        if not isinstance(panel, QueryPanel):
-            self.open_sql(text)
-            return
-        self.show_explore()
-        panel.editor.insertPlainText(text)
-        panel.editor.setFocus()
-
-    def run_sql(self, text: str) -> None:
-        """Run *text* in the SQL tab that has just this text, or in a new one."""
-        same = [each for each in self.query_panels() if each.editor.toPlainText().strip() == text.strip()]
-        panel = next((each for each in same if not each.is_running), None) or self.open_sql(text)
-        self.show_explore()
-        self.tabs.setCurrentWidget(panel)
-        panel.run_all()
-
     # -- what is typed ------------------------------------------------------------------------------------------
 
     def restore_tabs(self) -> None:
         """Open the SQL tabs that earlier windows have left, without connecting; say how many, and what is damaged."""
-        restored = self.keeper.restore()
+        restored = self.deck.keeper.restore()
         count = len(restored.tabs)
         if count:
             self._show_state()
@@ -780,7 +593,7 @@ class Workbench(QWidget):
             )
         if restored.trouble:
             self.message.show_message("warning", "Not everything could be restored", restored.trouble)
-        self.changes.begin(restored.files)
+        self.deck.changes.begin(restored.files)
 
     def _where(self) -> tuple[str, str] | None:
         """Return which database is in use; the demo server is the same whatever its port."""
@@ -789,65 +602,12 @@ class Workbench(QWidget):
         profile = in_use.profile
         return "demo" if self._demo.is_server_of(profile) else profile.address, profile.dbname
 
-    def _tell_kept(self, heads: list[Head]) -> None:
-        """Say of which tables changes were kept, and where they can be brought back."""
-        where = self._where()
-        here = [head for head in heads if where == (head.server, head.database)]
-        if self._server.in_use is not None and not here:
-            return
-        tables = names_of(here or heads)
-        hint = "Open the table: they are offered there."
-        if not here:
-            there = ", ".join(dict.fromkeys("the demo" if each.server == "demo" else each.server for each in heads))
-            hint = f"Connect to {plain.one_line(there, 120)}, then open the table: they are offered there."
-        actions = [
-            (f"Open {plain.one_line(head.table, 40)}", partial(self._open_kept, head))
-            for head in {(head.schema, head.table): head for head in here}.values()
-        ][:3]
-        title = f"Changes of {tables} were not sent when the program ended."
-        self.message.show_message("warning", title, "", hint, actions)
-        self._kept_said = self.message.text()
-
-    def _kept_offered(self) -> None:
-        if self._kept_said and self.message.text() == self._kept_said:
-            self.message.clear()
-
-    def _tell_damaged(self, which: str) -> None:
-        words = f"{which}: set aside, in the folder damaged beside the tabs."
-        self.message.show_message("warning", "Not all changes of rows could be restored", words)
-
-    def _tell_unwritten(self, why: str) -> None:
-        hint = "Send what is pending: it would be lost with the program."
-        self.message.show_message("warning", "What you change is not on the disk", why, hint)
-
-    def _open_kept(self, head: Head) -> None:
-        self.message.clear()
-        if (relation := self.schema.relation(head.schema, head.table)) is not None:
-            self._open_found(relation)
-        else:
-            words = f"{head.schema}.{head.table} is not there, or the schema is still being read"
-            self.message.show_message("info", words, "", "Refresh the schema to see what is. The changes are kept.")
-
-    def _reopen(self) -> None:
-        self.keeper.reopen()
-        self.show_explore()
-
     def may_close(self) -> bool:
         """Ask about every tab of which something would be lost; return whether the window may close.
 
         Where changes of rows are sent first, the window is closed when they are.
         """
-        return self._settled(self._frame.close, "The window is to be closed") and self._may_leave_tabs()
-
-    def _may_leave_tabs(self) -> bool:
-        """Ask about every tab whose transaction would be rolled back; return whether all may end."""
-        for panel in self.query_panels():
-            if panel.pin is not None and panel.pin.is_open:
-                self.show_explore()
-                self.tabs.setCurrentWidget(panel)
-            if not panel.may_leave():
-                return False
-        return True
+        return self.deck.settled(self._frame.close, "The window is to be closed") and self.deck.may_leave()
 
     # -- between runs -------------------------------------------------------------------------------------------
 
@@ -874,7 +634,7 @@ class Workbench(QWidget):
         """End what the views of the pool and the tables have under way: nothing must outlive the window."""
         for panel in self.dock.panels():
             panel.leave()
-        for panel in self.tabs.panels():
+        for panel in self.deck.tabs.panels():
             panel.leave()
 
     def keep_layout(self) -> None:

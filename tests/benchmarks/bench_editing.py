@@ -199,9 +199,9 @@ def pasted(stage: Beating, plain: psycopg2.extensions.connection, count: int) ->
     stage.settle()
     relation = stage.window.schema.relation("public", "edited")
     assert relation is not None
-    stage.window.open_table(relation)
+    stage.window.deck.open_table(relation)
     stage.settle()
-    panel = stage.window.tabs.currentWidget()
+    panel = stage.window.deck.tabs.currentWidget()
     taken: dict[str, list[float]] = {"paste": [], "undo": [], "redo": [], "send": []}
     gaps: dict[str, list[float]] = {name: [] for name in taken}
     text = "\n".join(

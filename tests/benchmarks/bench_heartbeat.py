@@ -24,8 +24,8 @@ class Heartbeat(Beating):
 
     def query(self) -> None:
         """Fill the grid with 10,000 rows of eight columns."""
-        panel = self.window.query_panels()[0]
-        self.window.tabs.setCurrentWidget(panel)
+        panel = self.window.deck.query_panels()[0]
+        self.window.deck.tabs.setCurrentWidget(panel)
         panel.run()
         self.until(lambda: not panel.is_running)
         model = panel.current_model()
@@ -64,7 +64,7 @@ def main() -> None:
     with bench.own_home(), start() as lease:
         heart = Heartbeat(lease.server)
         try:
-            heart.window.new_query().editor.setPlainText(ROWS)
+            heart.window.deck.new_query().editor.setPlainText(ROWS)
             works = {
                 f"idle, connected, {IDLE:.0f} s": heart.idle,
                 "10,000 rows × 8 columns into the grid": heart.query,

@@ -132,7 +132,7 @@ class Streaming(Beating):
 
     def prepare(self, sql: str) -> None:
         """Open an SQL tab."""
-        panel = self.window.new_query()
+        panel = self.window.deck.new_query()
         panel.editor.setPlainText(sql)
         self.rest(0.3)
 
@@ -142,7 +142,7 @@ class Streaming(Beating):
 
     def stream(self, *, scrolling: bool) -> None:
         """Run the tab's statement to its end; with *scrolling* somewhere else 30 times a second."""
-        panel = self.window.query_panels()[0]
+        panel = self.window.deck.query_panels()[0]
         dice = random.Random(5)
         panel.run()
 

@@ -44,7 +44,7 @@ workbench.schema.open_first("person")
 workbench.connect_panel.show_profile(paste(sys.argv[1], Profile()).profile)
 QTimer.singleShot(0, lambda: workbench.connect_panel.action("connect.open").trigger())
 def look():
-    panel = workbench.tabs.currentWidget()
+    panel = workbench.deck.tabs.currentWidget()
     model = getattr(panel, "model", None)
     if model is not None and model.rowCount() and model.index(0, 1).data() == "Pankaj":
         print("here", flush=True)

@@ -81,9 +81,9 @@ class Driver:
 
     def query(self, sql: str) -> QWidget:
         """Run all of *sql* in the current SQL tab, or in a new one, and wait for its end."""
-        panels = self.window.query_panels()
-        panel = panels[-1] if panels else self.window.new_query()
-        self.window.tabs.setCurrentWidget(panel)
+        panels = self.window.deck.query_panels()
+        panel = panels[-1] if panels else self.window.deck.new_query()
+        self.window.deck.tabs.setCurrentWidget(panel)
         panel.editor.setPlainText(sql)
         self.click("query.run_all")
         self.until(lambda: not panel.is_running)
@@ -147,8 +147,8 @@ def open_table(connected, own_schema, do):
         do(f"SET search_path = {own_schema}; {text}")
         connected.window.schema.refresh()
         connected.until(lambda: connected.window.schema.relation(own_schema, name) is not None)
-        connected.window.open_table(connected.window.schema.relation(own_schema, name))
-        panel = connected.window.tabs.currentWidget()
+        connected.window.deck.open_table(connected.window.schema.relation(own_schema, name))
+        panel = connected.window.deck.tabs.currentWidget()
         connected.until(lambda: panel.status.endswith(" ms"))
         connected.settle()
         return panel

@@ -21,7 +21,7 @@ from pgexplorer.models.activity_model import FINDINGS, PID, SLOT, STATE, STATEME
 @pytest.fixture
 def panel(connected):
     """The activity in its tab, after its first look."""
-    shown = connected.window.show_activity()
+    shown = connected.window.deck.show_activity()
     shown.rate.setCurrentIndex(0)
     connected.until(lambda: shown.seen is not None)
     return shown
@@ -157,7 +157,7 @@ def test_that_a_terminate_ends_the_session_and_the_row_goes(connected, panel, ot
 
 def test_that_on_production_the_databases_name_is_typed_before_a_session_is_ended(driver, profile, other, admin):
     driver.open(replace(profile, environment=Environment.PRODUCTION))
-    panel = driver.window.show_activity()
+    panel = driver.window.deck.show_activity()
     _, pid = other("precious")
     panel.look_again()
     driver.until(lambda: row_of(panel, pid))
@@ -243,7 +243,7 @@ def test_that_nothing_is_asked_while_it_is_out_of_sight_and_no_slot_is_taken(con
     served = pool.stats().served
     connected.window.show_connect()
     connected.until(lambda: not panel.is_looking)
-    connected.window.show_activity()
+    connected.window.deck.show_activity()
     at = panel.seen.at
     connected.until(lambda: panel.seen.at > at)
     assert pool.stats().served == served
@@ -319,7 +319,7 @@ def test_that_statements_are_counted_sorted_and_reset(driver, counting_server, m
             for number in range(7):
                 cursor.execute("select count(*), %s from generate_series(1, 10)", (number,))
             cursor.execute("select pg_sleep(0.3)")
-    panel = driver.window.show_activity()
+    panel = driver.window.deck.show_activity()
     panel.show_page("Statements")
     model = panel.statements.model
     driver.until(lambda: model.rowCount() > 0)
@@ -344,7 +344,7 @@ def test_that_pgbouncers_console_shows_its_pools_clients_and_servers(driver, pgb
         driver.open(console)
         assert driver.server.in_use.facts.is_console
         assert "PgBouncer 1." in driver.find("status.server").text()
-        panel = driver.window.tabs.currentWidget()
+        panel = driver.window.deck.tabs.currentWidget()
         model = panel.pgbouncer.model
         driver.until(lambda: any(row[0] == behind.dbname for row in driver.texts(model)))
         heads = [model.headerData(column, Qt.Orientation.Horizontal) for column in range(model.columnCount())]
@@ -374,7 +374,7 @@ def test_that_pgbouncers_console_shows_its_pools_clients_and_servers(driver, pgb
 def test_that_behind_a_pooler_own_slots_are_not_guessed(driver, pgbouncer):
     _, behind = pgbouncer
     driver.open(behind)
-    panel = driver.window.show_activity()
+    panel = driver.window.deck.show_activity()
     driver.until(lambda: panel.seen is not None)
     assert not panel.seen.is_direct
     assert "behind a pooler" in driver.find("activity.said").text()

@@ -15,7 +15,7 @@ def through(driver, profile, proxy):
 
 def begin(driver, text):
     """Begin a statement in a tab of its own, and wait until it runs."""
-    panel = driver.window.new_query()
+    panel = driver.window.deck.new_query()
     panel.editor.setPlainText(text)
     panel.run_all()
     driver.until(lambda: panel.report.started is not None)
@@ -73,7 +73,7 @@ def test_that_a_reset_link_is_an_error_at_once_and_other_tabs_go_on(through, pro
     assert time.monotonic() - began < 5
     assert "gone" in panel.message.text() or "lost" in panel.message.text()
     proxy.heal()
-    other = through.window.new_query()
+    other = through.window.deck.new_query()
     other.editor.setPlainText("select 1")
     other.run_all()
     through.until(lambda: not other.is_running)

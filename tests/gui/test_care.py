@@ -85,12 +85,12 @@ def test_that_no_password_of_a_url_stays_readable(driver, url):
 
 
 def test_that_table_tabs_do_not_survive_a_change_of_database(connected, profile):
-    connected.window.open_table(connected.window.schema.relation("public", "person"))
+    connected.window.deck.open_table(connected.window.schema.relation("public", "person"))
     query = connected.query("select 1")
     connected.settle()
-    assert connected.window.tabs.count() == 2
+    assert connected.window.deck.tabs.count() == 2
     connected.open(replace(profile, dbname="postgres"))
-    assert [connected.window.tabs.widget(n) for n in range(connected.window.tabs.count())] == [query]
+    assert [connected.window.deck.tabs.widget(n) for n in range(connected.window.deck.tabs.count())] == [query]
 
 
 def test_that_profiles_of_one_title_do_not_replace_each_other(driver):
@@ -126,7 +126,7 @@ def test_that_a_tour_step_asks_before_it_ends_somebody_elses_work(connected):
 
 def test_that_an_action_by_hand_never_falls_on_a_connection_that_was_not_chosen(connected):
     connected.hand("pool.check_out")
-    panel = connected.window.new_query()
+    panel = connected.window.deck.new_query()
     panel.editor.setPlainText("select pg_sleep(60)")
     panel.run()
     pool = connected.window.pool
@@ -140,8 +140,8 @@ def test_that_an_action_by_hand_never_falls_on_a_connection_that_was_not_chosen(
 
 def test_that_a_table_tab_closed_while_it_reads_is_no_bug(connected):
     for _ in range(5):
-        connected.window.open_table(connected.window.schema.relation("pg_catalog", "pg_attribute"))
-        connected.window._close_tab(connected.window.tabs.currentIndex())
+        connected.window.deck.open_table(connected.window.schema.relation("pg_catalog", "pg_attribute"))
+        connected.window.deck.close_tab(connected.window.deck.tabs.currentIndex())
     connected.settle()
     assert connected.window.message.text() == ""
 
@@ -161,7 +161,7 @@ def test_that_terminating_a_backend_of_a_server_that_is_gone_is_said_in_place(co
 def test_that_cancel_frees_a_tab_that_still_waits_for_its_connection(driver, profile):
     driver.open(replace(profile, pool_class="PgPool", minconn=1, maxconn=1, timeout_s=30))
     driver.hand("pool.check_out")
-    panel = driver.window.new_query()
+    panel = driver.window.deck.new_query()
     panel.editor.setPlainText("create table never_made (a int)")
     panel.run()
     driver.until(lambda: driver.server.in_use.pool.stats().waiting == 1)
@@ -177,7 +177,7 @@ def test_that_cancel_frees_a_tab_that_still_waits_for_its_connection(driver, pro
 
 def test_that_no_two_actions_in_sight_share_a_key(connected):
     window = connected.window
-    window.new_query()
+    window.deck.new_query()
     window.show_tour()
     for page in (window.show_connect, window.show_explore):
         page()
@@ -192,7 +192,7 @@ def test_that_no_two_actions_in_sight_share_a_key(connected):
 
 
 def test_that_the_pool_is_worked_by_keys_while_the_editor_has_the_focus(connected, qtbot):
-    panel = connected.window.new_query()
+    panel = connected.window.deck.new_query()
     connected.frame.activateWindow()
     connected.until(connected.frame.isActiveWindow)
     panel.editor.setFocus()
@@ -200,7 +200,7 @@ def test_that_the_pool_is_worked_by_keys_while_the_editor_has_the_focus(connecte
     connected.until(lambda: len(connected.server.in_use.hand.held()) == 1)
     panel.editor.setPlainText("select 5")
     QTest.keyClick(panel.editor, Qt.Key.Key_Enter, Qt.KeyboardModifier.ControlModifier)
-    connected.until(lambda: connected.window.tabs.count() and panel.current_model() is not None)
+    connected.until(lambda: connected.window.deck.tabs.count() and panel.current_model() is not None)
 
 
 def test_that_names_with_an_ampersand_are_shown_whole(driver, profile):

@@ -25,7 +25,7 @@ def shop(do, own_schema):
 
 @pytest.fixture
 def panel(connected, shop):
-    made = connected.window.new_query()
+    made = connected.window.deck.new_query()
     connected.frame.activateWindow()
     connected.until(connected.frame.isActiveWindow)
     made.editor.setFocus()
@@ -148,7 +148,7 @@ def test_that_the_last_free_connection_is_left_to_others_until_there_is_no_other
 
 def test_that_with_one_connection_alone_everything_is_known_too(driver, profile, shop, do):
     driver.open(dataclasses.replace(profile, minconn=1, maxconn=1))
-    driver.window.new_query()
+    driver.window.deck.new_query()
     completer = driver.window.completer
     driver.until(lambda: completer.catalog and completer.catalog.table((shop, "buyers")))
     driver.query(f"create table {shop}.one_more ()")
@@ -190,7 +190,7 @@ def test_that_more_letters_find_what_200_lines_had_no_room_for(connected, panel,
 
 
 def test_that_without_a_server_keywords_are_offered(driver):
-    panel = driver.window.new_query()
+    panel = driver.window.deck.new_query()
     driver.window.pages.setCurrentWidget(driver.window._split)
     driver.frame.activateWindow()
     panel.editor.setFocus()

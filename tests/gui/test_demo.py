@@ -52,7 +52,7 @@ def test_that_a_table_is_read_page_by_page_as_it_is_scrolled(start, small_sample
     driver = demo(start)
     driver.window._actions["window.sample"].trigger()
     driver.settle()
-    driver.window.open_table(driver.window.schema.relation("shop", "orders"))
+    driver.window.deck.open_table(driver.window.schema.relation("shop", "orders"))
     driver.settle()
     grid = driver.find("table.grid")
     model = grid.model()

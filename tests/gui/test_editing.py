@@ -447,19 +447,19 @@ def test_that_sorting_filtering_and_refreshing_ask_first(connected, people, do, 
 def test_that_closing_the_tab_or_the_window_and_leaving_the_server_ask_first(connected, people, do, own_schema):
     write(connected, people, 0, NAME, "a")
     window = connected.window
-    count = window.tabs.count()
-    window._close_tab(window.tabs.indexOf(people))
+    count = window.deck.tabs.count()
+    window.deck.close_tab(window.deck.tabs.indexOf(people))
     answer(connected, "cancel")
-    assert window.tabs.indexOf(people) >= 0
+    assert window.deck.tabs.indexOf(people) >= 0
     assert connected.frame.close() is False
     answer(connected, "cancel")
     window._actions["window.disconnect"].trigger()
     answer(connected, "cancel")
     assert connected.server.is_open
-    window._close_tab(window.tabs.indexOf(people))
+    window.deck.close_tab(window.deck.tabs.indexOf(people))
     answer(connected, "send")
     connected.settle()
-    connected.until(lambda: window.tabs.count() == count - 1)
+    connected.until(lambda: window.deck.tabs.count() == count - 1)
     assert table(do, own_schema)[0] == (1, "a", 1)
 
 
@@ -508,18 +508,18 @@ def test_that_the_bar_says_why_a_relation_is_read_only(connected, open_table, ma
 def test_that_a_read_only_profile_says_so(driver, profile, own_schema, do):
     do(f"CREATE TABLE {own_schema}.t (id int PRIMARY KEY); INSERT INTO {own_schema}.t VALUES (1)")
     driver.open(replace(profile, read_only=True))
-    driver.window.open_table(driver.window.schema.relation(own_schema, "t"))
+    driver.window.deck.open_table(driver.window.schema.relation(own_schema, "t"))
     driver.settle()
-    panel = driver.window.tabs.currentWidget()
+    panel = driver.window.deck.tabs.currentWidget()
     assert said(panel).startswith("Read-only · The connection is read-only")
 
 
 def test_that_production_wants_the_name_typed_before_anything_is_sent(driver, profile, own_schema, do):
     do(f"CREATE TABLE {own_schema}.t (id int PRIMARY KEY, name text); INSERT INTO {own_schema}.t VALUES (1, 'a')")
     driver.open(replace(profile, environment=Environment.PRODUCTION))
-    driver.window.open_table(driver.window.schema.relation(own_schema, "t"))
+    driver.window.deck.open_table(driver.window.schema.relation(own_schema, "t"))
     driver.settle()
-    panel = driver.window.tabs.currentWidget()
+    panel = driver.window.deck.tabs.currentWidget()
     write(driver, panel, 0, 1, "b")
     panel.action("table.send").trigger()
     dialog = driver.find("confirm")
@@ -604,7 +604,7 @@ def test_that_what_is_typed_is_taken_when_it_is_sent_or_the_tab_is_closed(connec
     at(people, 1, NAME)
     QTest.keyClick(people.grid, Key.Key_F2)
     QTest.keyClicks(cell_editor(connected, people), "closed")
-    connected.window._close_tab(connected.window.tabs.indexOf(people))
+    connected.window.deck.close_tab(connected.window.deck.tabs.indexOf(people))
     answer(connected, "cancel")
     assert cell(people, 1, NAME) == "closed"
 

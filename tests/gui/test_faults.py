@@ -160,7 +160,7 @@ def test_that_a_table_with_a_hostile_name_opens_and_is_shown_as_text(connected, 
     try:
         connected.window.schema.refresh()
         connected.settle()
-        connected.window.open_table(connected.window.schema.relation("public", HOSTILE))
+        connected.window.deck.open_table(connected.window.schema.relation("public", HOSTILE))
         connected.settle()
         model = connected.find("table.grid").model()
         assert [row[0] for row in connected.texts(model)] == ["<img src=x>", "NULL", ""]
@@ -222,7 +222,7 @@ def test_that_an_error_in_the_third_statement_keeps_the_two_results_and_is_marke
 
 
 def test_that_a_nul_character_is_refused_and_nothing_is_sent(connected):
-    connected.window.new_query()
+    connected.window.deck.new_query()
     connected.settle()  # the catalog of names is read
     served = connected.server.in_use.pool.stats().served
     panel = connected.query("delete from person\0 where id = 1")
@@ -232,7 +232,7 @@ def test_that_a_nul_character_is_refused_and_nothing_is_sent(connected):
 
 
 def test_that_cancel_ends_a_statement_and_the_next_one_runs(connected):
-    panel = connected.window.new_query()
+    panel = connected.window.deck.new_query()
     panel.editor.setPlainText("select pg_sleep(60)")
     connected.click("query.run")
     pool = connected.server.in_use.pool
@@ -247,7 +247,7 @@ def test_that_cancel_ends_a_statement_and_the_next_one_runs(connected):
 
 
 def test_that_closing_the_window_in_mid_query_ends_within_three_seconds_and_leaves_nothing(connected, backends):
-    panels = [connected.window.new_query() for _ in range(3)]
+    panels = [connected.window.deck.new_query() for _ in range(3)]
     for panel in panels:
         panel.editor.setPlainText("select pg_sleep(60)")
         panel.run()
@@ -320,11 +320,11 @@ def test_that_impatient_clicks_on_connect_open_one_pool(driver, profile, backend
 
 
 def test_that_a_closed_tab_with_a_running_query_ends_it_at_the_server(connected, profile):
-    panel = connected.window.new_query()
+    panel = connected.window.deck.new_query()
     panel.editor.setPlainText("select pg_sleep(61)")
     panel.run()
     connected.until(lambda: connected.server.in_use.pool.stats().used == 1)
-    connected.window._close_tab(connected.window.tabs.indexOf(panel))
+    connected.window.deck.close_tab(connected.window.deck.tabs.indexOf(panel))
     connected.until(lambda: connected.server.in_use.pool.stats().used == 0)
 
 
@@ -341,8 +341,8 @@ def test_that_notices_are_said_and_a_transaction_left_open_keeps_its_connection(
 
 
 def test_that_no_button_of_the_window_is_without_a_name(connected):
-    connected.window.new_query()
-    connected.window.open_table(connected.window.schema.relation("public", "person"))
+    connected.window.deck.new_query()
+    connected.window.deck.open_table(connected.window.schema.relation("public", "person"))
     connected.window.show_tour()
     connected.settle()
     nameless = [

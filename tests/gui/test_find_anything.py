@@ -56,7 +56,7 @@ def test_that_a_table_is_opened_and_the_next_time_it_comes_first(connected, find
     assert (palette.items[0].text, palette.items[0].detail[:6]) == ("person", "public")
     take(palette, "person", "public")
     connected.settle()
-    panel = connected.window.tabs.currentWidget()
+    panel = connected.window.deck.tabs.currentWidget()
     assert isinstance(panel, TablePanel)
     assert panel.relation.name == "person"
     assert find("@").items[0].text == "person"
@@ -76,13 +76,13 @@ def test_that_a_column_opens_its_table_and_is_gone_to(connected, find):
     assert "public.person" in palette.items[0].detail
     take(palette, "last_name")
     connected.settle()
-    panel = connected.window.tabs.currentWidget()
+    panel = connected.window.deck.tabs.currentWidget()
     connected.until(lambda: panel.grid.currentIndex().isValid())
     assert panel.model.columns()[panel.grid.currentIndex().column()].name == "last_name"
     take(find("#person.sex"), "sex")  # the table is open already
     connected.settle()
     connected.until(lambda: panel.model.columns()[panel.grid.currentIndex().column()].name == "sex")
-    assert connected.window.tabs.count() == 1
+    assert connected.window.deck.tabs.count() == 1
 
 
 def test_that_columns_of_the_tree_are_found_before_the_catalog_is_known(connected, find):
@@ -117,14 +117,14 @@ def test_that_a_column_of_a_table_that_is_gone_is_said(connected, find):
 
 
 def test_that_an_action_of_the_tab_runs_and_a_disabled_one_does_not(connected, find):
-    connected.window.new_query().editor.setPlainText("select 7")
+    connected.window.deck.new_query().editor.setPlainText("select 7")
     palette = find(">cancel")
     item = next(each for each in palette.items if each.detail == "SQL")
     assert not item.enabled
     assert item.keys == "Ctrl+."
     QTest.keyClick(palette.field, Qt.Key.Key_Escape)
     take(find(">run all"), "Run all")
-    panel = connected.window.query_panels()[-1]
+    panel = connected.window.deck.query_panels()[-1]
     connected.until(lambda: not panel.is_running and panel.results.count())
     assert connected.texts(connected.find("query.grid").model()) == [["7"]]
 
@@ -138,10 +138,10 @@ def test_that_a_statement_of_the_history_is_put_at_the_caret(connected, find):
 
 
 def test_that_an_open_tab_is_switched_to(connected, find):
-    first = connected.window.new_query()
-    connected.window.new_query()
+    first = connected.window.deck.new_query()
+    connected.window.deck.new_query()
     take(find("sql 1"), "SQL 1", "Open tab")
-    assert connected.window.tabs.currentWidget() is first
+    assert connected.window.deck.tabs.currentWidget() is first
 
 
 def test_that_a_remembered_connection_is_opened_with_its_password(driver, find, profile):
@@ -160,7 +160,7 @@ def test_that_it_works_without_a_connection(driver, find):
     assert palette.said() == "No table is known: connect first."
     assert find("#x").said().startswith("No column is known")
     take(find("!kept"), "select 'kept'")
-    [panel] = driver.window.query_panels()
+    [panel] = driver.window.deck.query_panels()
     assert panel.editor.toPlainText() == "select 'kept'"
     assert panel.isVisible()
     take(find(">connections"), "Connections…")
@@ -168,7 +168,7 @@ def test_that_it_works_without_a_connection(driver, find):
 
 
 def test_that_the_key_and_the_button_open_it_and_the_key_closes_it_again(connected, find):
-    panel = connected.window.new_query()
+    panel = connected.window.deck.new_query()
     palette = find("per")
     QTest.keyClick(palette.field, Qt.Key.Key_K, Control)
     assert not palette.is_open
@@ -204,10 +204,10 @@ def test_that_the_sheet_lists_every_action_of_every_panel_open_or_not_and_is_sea
     sheet = connected.find("window.keys_sheet", KeysSheet)
     rows = sheet.rows()
     listed = {(text, where) for text, _, where in rows}
-    window.new_query()
-    window.open_table(window.schema.relation("public", "person"))
+    window.deck.new_query()
+    window.deck.open_table(window.schema.relation("public", "person"))
     connected.settle()
-    panels = [window.tabs.widget(0), window.tabs.widget(1), window.schema, window.pool, window.tour]
+    panels = [window.deck.tabs.widget(0), window.deck.tabs.widget(1), window.schema, window.pool, window.tour]
     panels += [window.connect_panel, *map(window.show_view, window.dock.titles)]
     for panel in panels:
         for action in panel.actions_by_name.values():
@@ -223,7 +223,7 @@ def test_that_the_sheet_lists_every_action_of_every_panel_open_or_not_and_is_sea
     assert connected.find("keys.said").text().startswith("No action")
     assert connected.find("keys.list", QTableView).model().rowCount() == 0
     sheet.close()
-    assert len(window.query_panels()) == 1
+    assert len(window.deck.query_panels()) == 1
 
 
 def test_that_no_key_means_two_things_at_once_wherever_the_focus_is(connected, active_keys):
@@ -232,20 +232,20 @@ def test_that_no_key_means_two_things_at_once_wherever_the_focus_is(connected, a
     window.show_connect()
     places = active_keys.check("connecting")
     window.show_explore()
-    window.new_query()
-    window.open_table(window.schema.relation("public", "person"))
+    window.deck.new_query()
+    window.deck.open_table(window.schema.relation("public", "person"))
     connected.settle()
-    for number in range(window.tabs.count()):
-        window.tabs.setCurrentIndex(number)
+    for number in range(window.deck.tabs.count()):
+        window.deck.tabs.setCurrentIndex(number)
         for title in window.dock.titles:
             window.show_view(title)
             connected.settle()
-            for editor in (panel.editor for panel in window.query_panels() if panel.isVisible()):
+            for editor in (panel.editor for panel in window.deck.query_panels() if panel.isVisible()):
                 editor.find()
-            places += active_keys.check(f"{title} beside {type(window.tabs.currentWidget()).__name__}")
+            places += active_keys.check(f"{title} beside {type(window.deck.tabs.currentWidget()).__name__}")
     window.show_tour()
     places += active_keys.check("the tour")
-    assert isinstance(window.tabs.widget(0), QueryPanel)
+    assert isinstance(window.deck.tabs.widget(0), QueryPanel)
     assert places > 300  # places in which the focus can be
 
 
@@ -253,7 +253,7 @@ def test_that_two_actions_with_one_key_would_be_noticed(connected, active_keys):
     from PySide6.QtGui import QAction
 
     connected.frame.activateWindow()
-    panel = connected.window.new_query()
+    panel = connected.window.deck.new_query()
     twin = QAction("Twin", panel.editor, shortcut="Ctrl+N")
     twin.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
     panel.editor.addAction(twin)

@@ -59,7 +59,7 @@ def test_that_one_comes_back_to_the_cell_though_the_rows_above_it_were_still_on_
 
 
 def test_that_a_value_leads_to_its_row_and_back_to_the_cell_that_one_came_from(connected, orders):
-    title = connected.window.tabs.tabText(connected.window.tabs.indexOf(orders))
+    title = connected.window.deck.tabs.tabText(connected.window.deck.tabs.indexOf(orders))
     orders.grid.sort_wanted.emit(0, Qt.SortOrder.DescendingOrder, False)
     connected.settle()
     orders.go_to(5_000)
@@ -76,7 +76,7 @@ def test_that_a_value_leads_to_its_row_and_back_to_the_cell_that_one_came_from(c
     assert line(orders, 0)[:2] == [here[1], f"customer {here[1]}"]
     assert [chip.text for chip in orders.chips.chips()] == [f"id = {here[1]}"]
     assert orders.crumbs.steps() == ["t", f"customers id = {here[1]}"]
-    tabs = connected.window.tabs
+    tabs = connected.window.deck.tabs
     assert tabs.tabText(tabs.indexOf(orders)) == "customers"
     follow(connected, orders, "table.back")
     connected.settle()

@@ -80,10 +80,10 @@ def test_that_no_password_is_in_its_file_and_it_is_not_run_again_without_one(dri
         assert "2031-01-01" in panel.current().sql
         assert not in_files("geheim123")
         assert in_files("heidi")
-        tabs = driver.window.tabs.count()
+        tabs = driver.window.deck.tabs.count()
         driver.click("history.run")
         assert "password, which was not kept" in panel.message.text()
-        assert driver.window.tabs.count() == tabs
+        assert driver.window.deck.tabs.count() == tabs
     finally:
         admin.ask("drop role if exists heidi")
 
@@ -107,12 +107,12 @@ def test_that_it_works_without_a_connection_and_opens_in_a_new_tab(driver):
     panel = show(driver)
     assert panel.isVisible()
     QTest.keyClick(panel.list, Qt.Key.Key_Return)
-    [query] = driver.window.query_panels()
+    [query] = driver.window.deck.query_panels()
     assert query.editor.toPlainText() == "select 'ö😀'"
     driver.click("history.insert")
     assert query.editor.toPlainText().count("select") == 2
     driver.click("history.run")
-    assert "Not connected" in driver.window.query_panels()[-1].message.text()
+    assert "Not connected" in driver.window.deck.query_panels()[-1].message.text()
 
 
 def test_that_a_double_click_opens_and_copying_takes_the_whole_statement(driver):
@@ -122,7 +122,7 @@ def test_that_a_double_click_opens_and_copying_takes_the_whole_statement(driver)
     place = panel.list.visualRect(panel.model.index(0, 0)).center()
     QTest.mouseClick(panel.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
     QTest.mouseDClick(panel.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    assert driver.window.query_panels()[-1].editor.toPlainText() == text
+    assert driver.window.deck.query_panels()[-1].editor.toPlainText() == text
     panel.list.setFocus()
     QTest.keyClick(panel.list, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     assert QGuiApplication.clipboard().text() == text
@@ -132,12 +132,12 @@ def test_that_a_statement_is_run_again_in_the_tab_that_has_it(connected):
     connected.query("select 42 as answer")
     panel = show(connected)
     connected.click("history.run")
-    [query] = connected.window.query_panels()
+    [query] = connected.window.deck.query_panels()
     connected.until(lambda: not query.is_running and len(statements(panel)) == 2)
     query.editor.setPlainText("something else")
     connected.click("history.run")
     connected.until(lambda: len(statements(panel)) == 3)
-    assert len(connected.window.query_panels()) == 2
+    assert len(connected.window.deck.query_panels()) == 2
     assert connected.texts(connected.find("query.grid").model()) == [["42"]]
 
 

@@ -38,13 +38,13 @@ def press(bar, words):
 
 def kept(driver):
     """Wait until what is pending is on the disk."""
-    driver.until(lambda: not driver.window.changes._changed)
-    assert driver.window.keeper._journal.flush()
+    driver.until(lambda: not driver.window.deck.changes._changed)
+    assert driver.window.deck.keeper._journal.flush()
 
 
 def kill(driver):
     """Let the program be gone, as far as the next one sees it: what is on the disk stays, and nothing is said."""
-    journal = driver.window.keeper._journal
+    journal = driver.window.deck.keeper._journal
     journal.flush()
     journal._lock.release()
     journal._lock = None
@@ -64,8 +64,8 @@ def open_again(start, profile, own_schema):
         driver.settle()
         driver.open(to)
         driver.until(lambda: driver.window.schema.relation(own_schema, "t") is not None)
-        driver.window.open_table(driver.window.schema.relation(own_schema, "t"))
-        panel = driver.window.tabs.currentWidget()
+        driver.window.deck.open_table(driver.window.schema.relation(own_schema, "t"))
+        panel = driver.window.deck.tabs.currentWidget()
         driver.until(lambda: panel.status.endswith(" ms"))
         driver.settle()
         return driver, panel
@@ -114,7 +114,7 @@ def test_that_changes_are_offered_after_a_kill_and_come_back_pending(connected, 
     driver.settle()
     assert said(panel) == ""
     assert rows(do, own_schema, "id IN (2, 4, 5, 500)") == [(2, "typed", 2), (4, "name 4", None), (500, None, 18)]
-    assert driver.window.changes.found == []
+    assert driver.window.deck.changes.found == []
 
 
 def test_that_all_of_it_is_one_step_that_can_be_undone(connected, edited, open_again, home):
@@ -168,7 +168,7 @@ def test_that_only_the_owner_can_read_them(edited, home):
 def test_that_a_close_that_was_told_to_drop_leaves_nothing_and_one_that_was_not_asked_keeps_all(
     connected, edited, open_again, home
 ):
-    connected.window.keeper.write()
+    connected.window.deck.keeper.write()
     connected.app.close()  # as by SIGTERM: nobody is there to be asked
     assert len(files(home)) == 1
     driver, panel = open_again()
@@ -210,14 +210,14 @@ def test_that_changes_wait_until_they_are_chosen_and_are_offered_of_their_own_ta
     driver, panel = open_again()
     assert driver.window.message.text() == ""  # it is said where it can be brought back
     panel.message.clear()
-    driver.window.open_table(driver.window.schema.relation(own_schema, "other"))
+    driver.window.deck.open_table(driver.window.schema.relation(own_schema, "other"))
     driver.settle()
-    other = driver.window.tabs.currentWidget()
+    other = driver.window.deck.tabs.currentWidget()
     assert other is not panel
     assert other.message.text() == ""
     write(driver, panel, 1, NAME, "mine")
     write(driver, panel, 2, NAME, "more")
-    driver.window.tabs.setCurrentWidget(panel)
+    driver.window.deck.tabs.setCurrentWidget(panel)
     panel.action("table.send").trigger()
     driver.settle()
     panel.refresh()
@@ -250,7 +250,7 @@ def test_that_what_two_programs_left_is_offered_one_after_the_other(connected, e
 
 def test_that_a_disk_that_refuses_is_said_and_written_to_again_when_it_can_be(connected, open_table, home):
     panel = open_table(MADE)
-    keeper, journal = connected.window.changes, connected.window.keeper._journal
+    keeper, journal = connected.window.deck.changes, connected.window.deck.keeper._journal
     blocked = journal._own / f"{keeper._files[panel].key}.new"
     blocked.mkdir()
     write(connected, panel, 1, NAME, "first")
@@ -274,7 +274,7 @@ def test_that_the_window_says_where_changes_wait_and_opens_the_table(connected, 
     driver.until(lambda: driver.window.schema.relation(own_schema, "t") is not None)
     press(driver.window.message, "Open t")
     driver.settle()
-    panel = driver.window.tabs.currentWidget()
+    panel = driver.window.deck.tabs.currentWidget()
     assert panel.message.text().startswith("4 changes of t were not sent")
     assert driver.window.message.text() == ""
 
@@ -384,7 +384,7 @@ def test_that_another_role_or_database_is_another_table(connected, edited, open_
     kill(connected)
     driver, panel = open_again(dataclasses.replace(profile, host="localhost", port=profile.port))
     assert panel.message.text() == ""
-    assert [each.kept.head.table for each in driver.window.changes.found] == ["t"]
+    assert [each.kept.head.table for each in driver.window.deck.changes.found] == ["t"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")

@@ -146,15 +146,15 @@ def test_that_nothing_else_is_changed_while_a_block_comes(connected, numbers, ha
 
 def test_that_closing_the_tab_waits_for_the_block_and_asks_then(connected, numbers, halfway):
     window = connected.window
-    halfway(lambda: window._close_tab(window.tabs.indexOf(numbers)))
+    halfway(lambda: window.deck.close_tab(window.deck.tabs.indexOf(numbers)))
     copy(ROWS)
     paste(numbers)
     assert connected.frame.close() is False  # the window waits too
     answer(connected, "cancel")
     assert said(numbers) == "2,000 changed, 4,000 inserted · not sent yet"
-    window._close_tab(window.tabs.indexOf(numbers))
+    window.deck.close_tab(window.deck.tabs.indexOf(numbers))
     answer(connected, "drop")
-    connected.until(lambda: window.tabs.indexOf(numbers) < 0)
+    connected.until(lambda: window.deck.tabs.indexOf(numbers) < 0)
     connected.settle()
 
 

@@ -29,7 +29,7 @@ CTRL, SHIFT, PLAIN = (
 
 @pytest.fixture
 def panel(connected, tables):
-    made = connected.window.new_query()
+    made = connected.window.deck.new_query()
     connected.frame.activateWindow()
     connected.until(connected.frame.isActiveWindow)
     made.editor.setFocus()

@@ -21,8 +21,8 @@ def asked(driver):
 
 
 def run(driver, text):
-    panels = driver.window.query_panels()
-    panel = panels[0] if panels else driver.window.new_query()
+    panels = driver.window.deck.query_panels()
+    panel = panels[0] if panels else driver.window.deck.new_query()
     panel.editor.setPlainText(text)
     panel.run_all()
     return panel
@@ -89,7 +89,7 @@ def test_that_the_same_holds_by_hand_and_for_an_import(production, own_schema, d
     production.hand("pool.return_all")
     production.window.schema.refresh()
     production.settle()
-    production.window.open_table(production.window.schema.relation(own_schema, "t"))
+    production.window.deck.open_table(production.window.schema.relation(own_schema, "t"))
     production.settle()
     production.click("table.import")
     assert "Loads rows of a file" in asked(production).findChild(object, "confirm.what").toPlainText()
@@ -129,7 +129,7 @@ def test_that_running_twice_at_once_asks_once(production):
 def test_that_measuring_a_change_asks_once_and_undoes_it(production, own_schema, do, monkeypatch):
     do(f"CREATE TABLE {own_schema}.t AS SELECT 1 AS a")
     monkeypatch.setattr("pgexplorer.ui.sql.explain.ask", lambda *_: pytest.fail("asked twice"))
-    panel = production.window.new_query()
+    panel = production.window.deck.new_query()
     panel.editor.setPlainText(f"delete from {own_schema}.t where a = 1")
     panel.explain_analyze()
     dialog = asked(production)

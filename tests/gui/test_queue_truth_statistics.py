@@ -275,7 +275,7 @@ def test_that_a_hidden_truth_has_no_timer_and_no_connection(connected, shown, ad
 
 def test_that_a_cancel_is_not_kept_waiting_by_the_truth(connected, shown):
     shown(TruthPanel)
-    panel = connected.window.new_query()
+    panel = connected.window.deck.new_query()
     panel.editor.setPlainText("select pg_sleep(60)")
     connected.click("query.run")
     pool = connected.server.in_use.pool

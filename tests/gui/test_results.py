@@ -29,7 +29,7 @@ def limited(connected):
     """Run a statement with a row limit."""
 
     def run(sql, limit):
-        panel = connected.window.new_query()
+        panel = connected.window.deck.new_query()
         panel.limit.setValue(limit)
         panel.editor.setPlainText(sql)
         panel.run()
@@ -70,7 +70,7 @@ def test_that_a_million_rows_are_all_in_the_grid_and_the_slot_is_free(connected)
 
 
 def test_that_rows_are_shown_while_the_statement_still_runs(connected):
-    panel = connected.window.new_query()
+    panel = connected.window.deck.new_query()
     slow = "case when n = 2000 then pg_sleep(60) end"
     panel.editor.setPlainText(f"select n, repeat('x', 50), {slow} from generate_series(1, 2001) as n")
     panel.run()
@@ -127,7 +127,7 @@ def test_that_the_files_of_a_run_are_closed_by_the_next_one_and_by_the_tabs_end(
     connected.query("select 3")
     until(lambda: all(each._store.is_closed for each in rows))
     [last] = panel.results.rows()
-    connected.window._close_tab(connected.window.tabs.indexOf(panel))
+    connected.window.deck.close_tab(connected.window.deck.tabs.indexOf(panel))
     connected.until(lambda: last._store.is_closed)
 
 

@@ -16,7 +16,7 @@ def over(driver, profile, proxy):
 
 def begin(driver, sql):
     """Run *sql* and come back when rows of it are in the grid."""
-    panel = driver.window.new_query()
+    panel = driver.window.deck.new_query()
     panel.editor.setPlainText(sql)
     panel.run()
     driver.until(lambda: panel.current_model() is not None and panel.current_model().rowCount() > 100)

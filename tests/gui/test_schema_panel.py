@@ -122,7 +122,7 @@ def test_that_a_double_click_opens_a_table_and_a_column_at_its_place(tree):
     index = tree.open("customers")
     tree.view.activated.emit(tree.model.index(1, 0, index))
     tree.settle()
-    panel = tree.driver.window.tabs.currentWidget()
+    panel = tree.driver.window.deck.tabs.currentWidget()
     assert panel.relation.name == "customers"
     tree.driver.until(lambda: panel.model.columns()[panel.grid.currentIndex().column()].name == "nickname")
 
@@ -139,7 +139,7 @@ def test_that_every_name_is_found_at_once_and_opened_by_enter(tree):
     tree.type(f"customers {tree.space}")
     QTest.keyClick(tree.panel.filter, Qt.Key.Key_Return)
     tree.settle()
-    assert tree.driver.window.tabs.currentWidget().relation.name == "customers"
+    assert tree.driver.window.deck.tabs.currentWidget().relation.name == "customers"
 
 
 def test_that_what_was_found_is_shown_in_the_tree_and_escape_brings_back_the_place(tree):
@@ -241,7 +241,7 @@ def test_that_a_role_that_owns_something_is_told_to_be_in_the_way(tree, profile)
 def test_that_the_tree_follows_ddl_of_an_sql_tab_and_takes_neither_focus_nor_place(tree):
     tree.open("customers")
     window = tree.driver.window
-    panel = window.new_query()
+    panel = window.deck.new_query()
     panel.editor.setFocus()
     tree.driver.query(f"CREATE TABLE {tree.space}.followed (n int); CREATE TABLE {tree.space}.followed_too (n int)")
     tree.driver.until(lambda: tree.index("followed_too").isValid())
@@ -352,18 +352,18 @@ def test_that_a_table_is_renamed_by_its_key_and_stays_chosen_and_open(tree):
 
 def test_that_the_tab_of_a_table_goes_on_under_its_new_name(tree):
     window = tree.driver.window
-    window.open_table(tree.panel.relation(tree.space, "customers"))
+    window.deck.open_table(tree.panel.relation(tree.space, "customers"))
     tree.settle()
-    table = window.tabs.currentWidget()
+    table = window.deck.tabs.currentWidget()
     tree.driver.query(f"ALTER TABLE {tree.space}.customers RENAME TO people")
     tree.driver.until(lambda: tree.index("people").isValid())
     tree.settle()
-    assert window.tabs.tabText(window.tabs.indexOf(table)) == "people"
+    assert window.deck.tabs.tabText(window.deck.tabs.indexOf(table)) == "people"
     assert table.relation.name == "people"
     assert table.message.text() == ""
-    window.open_table(tree.panel.relation(tree.space, "people"))
+    window.deck.open_table(tree.panel.relation(tree.space, "people"))
     tree.settle()
-    assert window.tabs.currentWidget() is table
+    assert window.deck.tabs.currentWidget() is table
     assert tree.driver.texts(table.model)[0][:2] == ["1", "c1"]
 
 
@@ -459,8 +459,8 @@ def test_that_the_ddl_of_an_object_opens_in_an_sql_tab(tree):
     tree.choose("customers")
     tree.do("schema.ddl")
     tree.settle()
-    panel = tree.driver.window.tabs.currentWidget()
-    assert panel in tree.driver.window.query_panels()
+    panel = tree.driver.window.deck.tabs.currentWidget()
+    assert panel in tree.driver.window.deck.query_panels()
     assert f"CREATE TABLE {tree.space}.customers" in panel.editor.toPlainText()
 
 
@@ -482,7 +482,7 @@ def test_that_a_schema_is_made_and_shown(tree, do):
 def test_that_a_database_is_made_and_switched_to_and_the_old_pool_is_closed(tree, admin, backends, monkeypatch):
     asked = []
     monkeypatch.setattr("pgexplorer.ui.workbench.ask", lambda _parent, *words: asked.append(words) or True)
-    tree.driver.window.open_table(tree.panel.relation(tree.space, "customers"))
+    tree.driver.window.deck.open_table(tree.panel.relation(tree.space, "customers"))
     tree.settle()
     tree.do("schema.new_database")
     dialog = tree.dialog("schema.new_database_dialog")
@@ -499,7 +499,7 @@ def test_that_a_database_is_made_and_switched_to_and_the_old_pool_is_closed(tree
         assert title == "Switch to made here?"
         assert "2 to 3 connections" in words
         assert "1 table tab" in words
-        assert tree.driver.window.tabs.count() == 0
+        assert tree.driver.window.deck.tabs.count() == 0
         assert tree.driver.server.in_use.profile.dbname == "made here"
         assert not tree.index("customers").isValid()
         used = (

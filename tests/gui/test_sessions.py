@@ -52,7 +52,7 @@ def test_that_a_transaction_pins_the_backend_and_commit_gives_it_back(connected,
 
 def test_that_begin_is_a_button_and_rollback_undoes(connected, own_schema, do):
     do(f"CREATE TABLE {own_schema}.t (a int)")
-    panel = connected.window.new_query()
+    panel = connected.window.deck.new_query()
     connected.click("query.begin")
     connected.until(lambda: panel.pin is not None and not panel.is_running)
     run(connected, panel, f"INSERT INTO {own_schema}.t VALUES (1)")
@@ -102,8 +102,8 @@ def test_that_unpin_says_what_is_lost_and_does_nothing_on_no(connected, answers)
 def test_that_two_tabs_do_not_block_each_other_and_a_full_pool_says_whom_it_waits_for(driver, profile):
     driver.open(replace(profile, minconn=1, maxconn=2))
     first = driver.query("BEGIN")
-    second = run(driver, driver.window.new_query(), "SET work_mem = '50MB'")
-    third = run(driver, driver.window.new_query(), "SELECT 1")
+    second = run(driver, driver.window.deck.new_query(), "SET work_mem = '50MB'")
+    third = run(driver, driver.window.deck.new_query(), "SELECT 1")
     said = third.message.text()
     assert "connection pool exhausted" in said
     assert first.name in said
@@ -116,9 +116,9 @@ def test_that_with_a_pool_of_one_a_pinned_tab_works_and_the_rest_says_who_has_it
     driver.open(replace(profile, minconn=1, maxconn=1))
     panel = driver.query("BEGIN")
     run(driver, panel, "SELECT 1")
-    driver.window.open_table(driver.window.schema.relation("public", "person"))
+    driver.window.deck.open_table(driver.window.schema.relation("public", "person"))
     driver.settle()
-    table = driver.window.tabs.currentWidget()
+    table = driver.window.deck.tabs.currentWidget()
     assert panel.name in table.message.text()
     panel._do("COMMIT")
     driver.until(lambda: panel.pin is None and not panel.is_running)
@@ -166,14 +166,14 @@ def test_that_a_run_finds_that_its_backend_is_gone_and_the_text_is_kept(connecte
 def test_that_closing_a_tab_or_the_window_asks_about_an_open_transaction(connected, answers):
     panel = connected.query("BEGIN")
     answers.append(False)
-    connected.window._close_tab(connected.window.tabs.indexOf(panel))
-    assert connected.window.query_panels() == [panel]
+    connected.window.deck.close_tab(connected.window.deck.tabs.indexOf(panel))
+    assert connected.window.deck.query_panels() == [panel]
     connected.frame.close()
     assert connected.frame.isVisible()
     assert len(answers.asked) == 2
     assert "What was changed in the open transaction is rolled back." in answers.asked[0][1]
     answers.append(True)
-    connected.window._close_tab(connected.window.tabs.indexOf(panel))
+    connected.window.deck.close_tab(connected.window.deck.tabs.indexOf(panel))
     connected.until_out(0)
 
 
@@ -204,7 +204,7 @@ def test_that_a_pinned_result_outlives_the_next_run(connected):
 
 
 def test_that_every_statement_is_told_of_with_its_time_and_rows(connected):
-    panel = connected.window.new_query()
+    panel = connected.window.deck.new_query()
     ended = []
     panel.statement_ended.connect(ended.append)
     run(connected, panel, "SELECT generate_series(1, 3); nonsense")
@@ -216,7 +216,7 @@ def test_that_every_statement_is_told_of_with_its_time_and_rows(connected):
 
 
 def test_that_parameters_are_asked_with_their_types_remembered_and_errors_marked_in_the_text(connected):
-    panel = connected.window.new_query()
+    panel = connected.window.deck.new_query()
     text = "select first_name from person where id = :id and last_name <> $1"
     panel.editor.setPlainText(text)
     panel.run_all()
@@ -245,7 +245,7 @@ def test_that_a_tab_closed_in_the_middle_of_a_run_keeps_no_connection(connected,
     panel.editor.setPlainText("BEGIN; SELECT pg_sleep(60)")
     panel.run_all()
     connected.until(lambda: panel.report.started is not None and "sleep" in panel.report.started.statement.text)
-    connected.window._close_tab(0)
+    connected.window.deck.close_tab(0)
     connected.settle()
     connected.until_out(0)
     assert connected.server.in_use.pool.stats().idle > 0
@@ -289,14 +289,14 @@ def test_that_what_a_closed_pool_had_is_given_back_without_a_fault(connected, an
     connected.app.jobs.unheard.connect(lambda error, _trace: faults.append(error))
     panel = connected.query("CREATE TEMP TABLE scratch (a int)")
     connected.hand("pool.close_all")
-    panel.unpin() if way == "unpin" else connected.window._close_tab(0)
+    panel.unpin() if way == "unpin" else connected.window.deck.close_tab(0)
     connected.settle()
     assert not faults
     assert panel.message.text() == ""
 
 
 def test_that_a_transaction_can_only_be_begun_on_a_server(driver, profile):
-    panel = driver.window.new_query()
+    panel = driver.window.deck.new_query()
     assert not panel.session_bar.begin_button.isEnabled()
     driver.open(profile)
     driver.until(panel.session_bar.begin_button.isEnabled)

@@ -11,7 +11,7 @@ CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModi
 
 @pytest.fixture
 def panel(connected):
-    made = connected.window.new_query()
+    made = connected.window.deck.new_query()
     connected.frame.activateWindow()
     connected.until(connected.frame.isActiveWindow)
     made.editor.setFocus()
@@ -139,7 +139,7 @@ def choose(monkeypatch):
 
 
 def tab(connected):
-    return connected.window.tabs.tabText(connected.window.tabs.currentIndex())
+    return connected.window.deck.tabs.tabText(connected.window.deck.tabs.currentIndex())
 
 
 def do(connected, panel, name):
@@ -174,7 +174,7 @@ def test_that_a_file_that_is_opened_over_a_text_gets_a_tab_of_its_own(connected,
     choose(path)
     do(connected, panel, "query.open")
     assert panel.editor.toPlainText() == "mine"
-    assert [each.editor.toPlainText() for each in connected.window.query_panels()] == ["mine", "select 2"]
+    assert [each.editor.toPlainText() for each in connected.window.deck.query_panels()] == ["mine", "select 2"]
 
 
 def test_that_a_text_without_a_file_is_saved_to_the_one_that_is_chosen(connected, panel, tmp_path, choose):

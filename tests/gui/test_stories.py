@@ -83,9 +83,9 @@ def test_that_a_full_pool_is_said_in_the_query_panel_which_keeps_its_text_and_tr
 def test_that_a_full_pool_is_said_in_the_table_and_schema_panels(connected):
     relation = connected.window.schema.relation("public", "person")
     connected.hand("pool.exhaust")
-    connected.window.open_table(relation)
+    connected.window.deck.open_table(relation)
     connected.settle()
-    table = connected.window.tabs.currentWidget()
+    table = connected.window.deck.tabs.currentWidget()
     assert table.message.text().startswith("PoolError: connection pool exhausted")
     connected.window.schema.refresh()
     connected.settle()
@@ -161,7 +161,7 @@ def test_that_the_tour_goes_to_its_end_on_the_pool_in_use(connected):
 
 def test_that_the_demo_opens_on_the_person_table_in_a_pool_of_two_to_three(start):
     driver = start("--demo")
-    driver.until(lambda: driver.server.is_open and driver.window.tabs.count() == 1)
+    driver.until(lambda: driver.server.is_open and driver.window.deck.tabs.count() == 1)
     driver.settle()
     assert driver.texts(driver.find("table.grid").model()) == PERSON
     pool = driver.server.in_use.pool
@@ -176,7 +176,7 @@ def test_that_the_demo_opens_on_the_person_table_in_a_pool_of_two_to_three(start
 def test_that_the_program_works_with_a_pool_of_one(driver, profile, backends):
     driver.open(replace(profile, minconn=1, maxconn=1))
     assert driver.server.in_use.pool.stats().size == 1
-    driver.window.open_table(driver.window.schema.relation("public", "person"))
+    driver.window.deck.open_table(driver.window.schema.relation("public", "person"))
     driver.settle()
     assert driver.texts(driver.find("table.grid").model()) == PERSON
     driver.query("select 1; select 2")
@@ -187,7 +187,7 @@ def test_that_the_program_works_with_a_pool_of_one(driver, profile, backends):
 def test_that_the_simple_pool_serves_the_whole_program(driver, profile):
     driver.open(replace(profile, pool_class="SimpleConnectionPool"))
     assert driver.server.in_use.pool.kind == "SimpleConnectionPool"
-    driver.window.open_table(driver.window.schema.relation("public", "person"))
+    driver.window.deck.open_table(driver.window.schema.relation("public", "person"))
     driver.query("select 1")
     driver.hand("pool.exhaust")
     assert "PoolError: connection pool exhausted" in driver.message("pool.message")

@@ -285,9 +285,9 @@ def test_that_a_table_of_1600_columns_is_browsed(connected, open_table):
 def test_that_the_pool_of_one_serves_browsing(driver, profile, own_schema, do):
     do(f"CREATE TABLE {own_schema}.t AS SELECT n FROM generate_series(1, 3000) n")
     driver.open(replace(profile, minconn=1, maxconn=1))
-    driver.window.open_table(driver.window.schema.relation(own_schema, "t"))
+    driver.window.deck.open_table(driver.window.schema.relation(own_schema, "t"))
     driver.settle()
-    panel = driver.window.tabs.currentWidget()
+    panel = driver.window.deck.tabs.currentWidget()
     scroll(driver, panel, 1)
     assert ids(panel)[-1] == 3000
 
@@ -309,7 +309,7 @@ def test_that_a_read_nobody_waits_for_any_more_is_ended_at_the_server(connected,
         large.refresh()
         connected.until(lambda: reads(admin) == 1)
     connected.until(lambda: connected.server.in_use.pool.stats().used == 1)
-    connected.window._close_tab(connected.window.tabs.indexOf(large))
+    connected.window.deck.close_tab(connected.window.deck.tabs.indexOf(large))
     connected.settle()
     assert reads(admin) == 0
     connected.until_out(0)
@@ -321,7 +321,7 @@ def test_that_a_tab_closed_while_its_rows_are_fetched_is_no_fault(connected, lar
     scroll(connected, large, 0.5)
     large.grid.selectAll()
     large.grid.copy_selection()
-    connected.window._close_tab(connected.window.tabs.indexOf(large))
+    connected.window.deck.close_tab(connected.window.deck.tabs.indexOf(large))
     connected.settle()
     assert errors == []
     connected.until_out(0)

@@ -21,7 +21,7 @@ def people(connected, do, own_schema):
         from pgexplorer.db.schema import read_relations
 
         relation = next(each for _, all_ in read_relations(conn) for each in all_ if each.schema == own_schema)
-    connected.window.open_table(relation)
+    connected.window.deck.open_table(relation)
     connected.settle()
     return connected
 
@@ -71,7 +71,7 @@ def test_that_the_file_chosen_asks_before_it_is_replaced(people, tmp_path):
 
 
 def test_that_only_what_the_filter_shows_is_exported_unless_all_is_chosen(people, tmp_path):
-    panel = people.window.tabs.currentWidget()
+    panel = people.window.deck.tabs.currentWidget()
     panel.where.setText("id > 1")
     panel.refresh()
     people.settle()
@@ -310,7 +310,7 @@ def test_that_ctrl_e_in_a_query_offers_its_rows_its_selection_and_its_query(peop
 
 
 def test_that_a_query_that_was_not_run_is_exported_from_its_text(people, tmp_path):
-    panel = people.window.new_query()
+    panel = people.window.deck.new_query()
     panel.editor.setPlainText("select 'é' as a")
     people.click("query.export")
     window = dialog(people, ExportDialog)
