@@ -22,7 +22,7 @@ def test_that_each_view_opens_by_its_action_and_folds_away(connected, title):
     [panel] = dock.panels()
     assert (dock.current, panel.TITLE, panel.isVisible()) == (title, title, True)
     connected.until(lambda: panel.height() >= 150)
-    assert window.deck.tabs.isVisible() or window._empty.isVisible()
+    assert window.deck.tabs.isVisible() or window.deck._empty.isVisible()
     window._actions["window.dock"].trigger()
     assert not panel.isVisible()
     assert dock.is_folded
