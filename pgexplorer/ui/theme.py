@@ -611,8 +611,9 @@ QPlainTextEdit, QTextEdit {{
     padding: {px(3)}; selection-background-color: {c.selection}; selection-color: {c.selection_text};
     placeholder-text-color: {c.muted}; }}
 QPlainTextEdit:focus, QTextEdit:focus {{ border: {thick} solid {c.focus}; padding: {px(2)}; }}
-QPlainTextEdit[code="true"], QTextEdit[code="true"] {{ background: {c.code}; border-color: {c.line};
+QPlainTextEdit[code="true"], QTextEdit[code="true"] {{ background: {c.code}; border: 1px solid {c.line};
     border-radius: {px(8)}; font-family: {monospace}; font-size: {pt(0.94)}; }}
+QPlainTextEdit[code="true"]:focus, QTextEdit[code="true"]:focus {{ border: {thick} solid {c.focus}; }}
 QPlainTextEdit[flat="true"], QTextEdit[flat="true"] {{ border: none; border-radius: 0; padding: 0; }}
 QPlainTextEdit[detail="true"] {{ background: transparent; }}
 
