@@ -162,7 +162,7 @@ class ChangeKeeper(QObject):
             self._remove(file)  # at once: what was sent must not be offered again
             return
         self._changed.add(panel)
-        if panel.sending.is_running:
+        if panel.editing.is_locked:
             self.write()  # what is sent is on the disk before it is committed
         elif not self._later.isActive():
             self._later.start()

@@ -15,6 +15,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QPushButton
 
 from fix_cells import answer, at, cell, write
+from pgexplorer.jobs import Jobs
 from pgexplorer.ui.change_keeper import ChangeKeeper
 
 ID, NAME, AGE = range(3)
@@ -323,6 +324,29 @@ def test_that_what_was_committed_just_before_the_kill_is_not_offered_to_be_sent_
     assert said(panel) == ""
     kept(driver)
     assert files(home) == []
+
+
+def test_that_what_is_sent_is_on_the_disk_before_a_worker_begins_however_quick_it_is(
+    connected, open_table, home, monkeypatch
+):
+    panel = open_table(MADE)
+    start = Jobs.start
+
+    def quick(jobs, *work, **given):
+        job = start(jobs, *work, **given)
+        if given.get("name") == "send changes":
+            job.thread_.join()  # all is committed before this thread goes on
+        return job
+
+    monkeypatch.setattr(Jobs, "start", quick)
+    monkeypatch.setattr(ChangeKeeper, "_remove", lambda _keeper, _file: None)  # the kill came first
+    write(connected, panel, 1, NAME, "typed")
+    panel.action("table.send").trigger()
+    connected.settle()
+    kept(connected)
+    lines = files(home)[0].read_text().splitlines()
+    assert ["typed" in line for line in lines] == [False, True, False]
+    assert '"sending"' in lines[-1]
 
 
 def test_that_what_the_server_refused_at_the_end_comes_back(connected, open_table, open_again, home):

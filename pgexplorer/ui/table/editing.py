@@ -88,6 +88,11 @@ class TableEditing(QObject):
         self.changed.emit()
 
     @property
+    def is_locked(self) -> bool:
+        """Whether changes are being sent, or are about to be."""
+        return self._is_locked
+
+    @property
     def is_pasting(self) -> bool:
         """Whether a block is on its way into the rows."""
         return self.paster.is_under_way

@@ -174,9 +174,10 @@ class TableSending(QObject):
             if outcome:
                 self._came(outcome[-1], counts)
 
+        self._editing.lock(True)  # before the worker begins: who keeps what is pending has it written first
         job = self._jobs.start(sending.run, name="send changes", yielded=heard, failed=failed, ended=ended)
         self._running = sending, job
-        self._editing.lock(True)
+        self._editing.changed.emit()
         self.progressed.emit(0, counts.total)
 
     def stop(self) -> None:
