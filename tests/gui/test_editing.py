@@ -329,6 +329,33 @@ def test_that_mine_can_be_kept_on_top_of_theirs_and_a_row_that_is_gone_is_put_in
     assert (3, "back", 3) in table(do, own_schema)
 
 
+def test_that_what_is_typed_after_a_conflict_was_told_is_kept_with_mine_and_what_is_undone_stays_undone(
+    connected, people, do, own_schema
+):
+    write(connected, people, 1, NAME, "mine")
+    write(connected, people, 2, NAME, "undone")
+    do(f"UPDATE {own_schema}.t SET note = 'theirs' WHERE id IN (2, 3)")
+    send(connected, people)
+    people.action("table.undo").trigger()
+    write(connected, people, 1, AGE, "55")
+    press(people, "Keep mine")
+    assert line(people, 1)[:5] == ["2", "mine", "55", "calm", "theirs"]
+    assert said(people) == "1 changed · not sent yet"
+    send(connected, people)
+    assert table(do, own_schema, "id, name, age, note")[1:3] == [(2, "mine", 55, "theirs"), (3, "name 3", 3, "theirs")]
+
+
+def test_that_nothing_comes_back_of_what_was_dropped_after_a_conflict_was_told(connected, people, do, own_schema):
+    for row in (1, 2):
+        write(connected, people, row, NAME, "mine")
+    do(f"UPDATE {own_schema}.t SET age = 99 WHERE id IN (2, 3)")
+    send(connected, people)
+    people.editing.drop()
+    press(people, "Choose row by row…")
+    assert (said(people), people.message.text()) == ("", "")
+    assert not [each for each in connected.frame.findChildren(QDialog, "conflicts") if each.isVisible()]
+
+
 @pytest.fixture
 def told(connected, people, do, own_schema):
     """Four changes of rows of which others have changed two and deleted one; the window in which they are chosen."""

@@ -1,16 +1,17 @@
 """Rows that were changed by others since they were read: told with both versions, and settled, all or row by row."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from pgexplorer.db.rows import Clipped
-from pgexplorer.db.table.changes import Delete, Slot
+from pgexplorer.db.table.changes import Delete, Insert, Slot
 from pgexplorer.db.table.sending import Conflict, Why
 from pgexplorer.db.values import Row
 from pgexplorer.models.conflict_model import Choice, ToldRow, Versions
-from pgexplorer.models.pending import Added, Edited, State
+from pgexplorer.models.pending import Added, Edited, State, changes_of
 from pgexplorer.ui.table.change_words import new_of, row_words, short
 from pgexplorer.ui.table.conflict_dialog import ConflictDialog
 from pgexplorer.ui.table.editing import TableEditing
@@ -67,6 +68,10 @@ class TableConflicts(QObject):
 
     def choose(self, found: Sequence[Conflict]) -> None:
         """Let the person choose for each row by itself; those without a choice stay as they are, and are told again."""
+        found = [each for each in map(self._now, found) if each is not None]
+        if not found:
+            self._settle([])
+            return
         dialog = ConflictDialog(self._parent, [self._told(each) for each in found])
 
         def chosen(choices: Sequence[Choice]) -> None:
@@ -136,6 +141,14 @@ class TableConflicts(QObject):
         fields = self._editing.editable.fields if self._editing.editable is not None else ()
         return {at for at, field in enumerate(fields) if field.is_given}
 
+    def _now(self, conflict: Conflict) -> Conflict | None:
+        """Return it with one's own change as it is now, which may be another than was sent; None where none is left."""
+        slot = conflict.change.slot
+        if (state := self._editing.model.pending.get(slot)) is None:
+            return None
+        [change] = changes_of({slot: state})
+        return None if isinstance(change, Insert) else replace(conflict, change=change)
+
     def _all(self, found: Sequence[Conflict], choice: Choice) -> None:
         self._settle([(each, choice) for each in found])
 
@@ -146,8 +159,8 @@ class TableConflicts(QObject):
             return
         model, given = self._editing.model, self._given
         states: list[tuple[Slot, State | None]] = []
-        for each, choice in chosen:
-            if choice is Choice.OPEN:
+        for told, choice in chosen:
+            if choice is Choice.OPEN or (each := self._now(told)) is None:
                 continue
             state = _rebased(each, given) if choice is Choice.MINE else None
             if each.why is Why.CHANGED and each.theirs is not None and each.place is not None:
