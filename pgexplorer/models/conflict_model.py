@@ -45,7 +45,23 @@ class ToldRow:
     why_no_mine: str = ""  # why one's own change cannot be kept, "" where it can
 
 
-class ConflictModel(QAbstractTableModel):
+class _Lines(QAbstractTableModel):
+    """What both tables of the dialog have: named columns, and nothing below a line."""
+
+    HEADS: tuple[str, ...] = ()
+
+    @override
+    def columnCount(self, parent: Index = _ROOT) -> int:
+        return 0 if parent.isValid() else len(self.HEADS)
+
+    @override
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> Any:
+        if role == _DISPLAY and orientation == Qt.Orientation.Horizontal:
+            return self.HEADS[section]
+        return None
+
+
+class ConflictModel(_Lines):
     """The rows, and the choice of each."""
 
     HEADS = ("Row", "Since it was read it", "Choice")
@@ -89,10 +105,6 @@ class ConflictModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self._rows)
 
     @override
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self.HEADS)
-
-    @override
     def data(self, index: Index, role: int = _DISPLAY) -> Any:
         if not index.isValid():
             return None
@@ -104,14 +116,8 @@ class ConflictModel(QAbstractTableModel):
             return (told.row, told.happened, choice.value)[index.column()]
         return None
 
-    @override
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> Any:
-        if role == _DISPLAY and orientation == Qt.Orientation.Horizontal:
-            return self.HEADS[section]
-        return None
 
-
-class VersionsModel(QAbstractTableModel):
+class VersionsModel(_Lines):
     """The versions of one row, a column of it a line; what others changed is bold, and so is what both did."""
 
     HEADS = ("Column", "Read", "Theirs now", "Yours")
@@ -133,10 +139,6 @@ class VersionsModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self._lines)
 
     @override
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self.HEADS)
-
-    @override
     def data(self, index: Index, role: int = _DISPLAY) -> Any:
         if not index.isValid():
             return None
@@ -145,10 +147,4 @@ class VersionsModel(QAbstractTableModel):
             return (line.column, line.read, line.theirs, line.mine)[column]
         if role == Qt.ItemDataRole.FontRole and ((line.is_other and column == 2) or (line.is_both and column == 3)):
             return self._bold
-        return None
-
-    @override
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = _DISPLAY) -> Any:
-        if role == _DISPLAY and orientation == Qt.Orientation.Horizontal:
-            return self.HEADS[section]
         return None
