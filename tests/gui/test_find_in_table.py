@@ -163,5 +163,8 @@ def test_that_rows_that_were_changed_here_are_searched_as_they_are_shown(connect
         pytest.skip(large.editing.why_not())
     large.model.setData(large.model.index(20, 1), "a haystack")
     assert look_for(connected, large, "HAYSTACK") == ("21", "row 21")
+    large.editing.insert_row()
+    large.model.setData(large.model.index(21, 1), "another haystack")
+    assert press(connected, large, Qt.Key.Key_Return)[1] == "row that is not sent yet"
     large.editing.drop()
     assert press(connected, large, Qt.Key.Key_Return)[1] == f"in none of {ROWS:,} rows"

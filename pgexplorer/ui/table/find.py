@@ -127,6 +127,8 @@ class TableFind(QObject):
         pages = self._reader.pages
         if self._reader.is_pass:
             return f"{row + 1:,}"
+        if isinstance(pages.slot(row), int):
+            return "that is not sent yet"
         return f"{'' if pages.stretch.is_exact else '≈ '}{pages.stretch.number(pages.base(row)) + 1:,}"
 
     def _all(self) -> str:
