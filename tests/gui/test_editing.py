@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QComboBox, QDialog, QLabel, QLineEdit, QPushButton
 
 from fix_cells import Key, answer, at, cell, cell_editor, line, write
 from pgexplorer.db.profile import Environment
+from pgexplorer.db.table.sending import Session
+from pgexplorer.pool.link import cut
 from pgexplorer.ui.widgets.grid_editor import CELL
 
 
@@ -573,13 +575,10 @@ def test_that_an_empty_table_gets_its_first_row(connected, open_table, do, own_s
     assert line(panel, 0) == ["1", "NULL"]
 
 
-def test_that_a_link_that_breaks_in_commit_is_an_unknown_outcome_that_the_server_can_be_asked_about(
-    connected, people, do, own_schema, monkeypatch
-):
-    from pgexplorer.db.table import sending
-    from pgexplorer.pool.link import cut
-
-    ask = sending.Session.ask
+@pytest.fixture
+def send_and_break(connected, people, monkeypatch):
+    """Send, and let the link break in COMMIT, which the server does all the same."""
+    ask = Session.ask
 
     def broken(on, text):
         found = ask(on, text)
@@ -588,10 +587,19 @@ def test_that_a_link_that_breaks_in_commit_is_an_unknown_outcome_that_the_server
             on.rows.execute("SELECT 1")
         return found
 
+    def go():
+        with monkeypatch.context() as patch:
+            patch.setattr(Session, "ask", broken)
+            send(connected, people)
+
+    return go
+
+
+def test_that_a_link_that_breaks_in_commit_is_an_unknown_outcome_that_the_server_can_be_asked_about(
+    connected, people, do, own_schema, send_and_break
+):
     write(connected, people, 0, NAME, "kept")
-    with monkeypatch.context() as patch:
-        patch.setattr(sending.Session, "ask", broken)
-        send(connected, people)
+    send_and_break()
     assert "The outcome is unknown" in people.message.text()
     assert said(people) == "1 changed · not sent yet"
     press(people, "Ask the server")
@@ -599,6 +607,32 @@ def test_that_a_link_that_breaks_in_commit_is_an_unknown_outcome_that_the_server
     assert said(people) == ""
     assert cell(people, 0, NAME) == "kept"
     assert table(do, own_schema)[0] == (1, "kept", 1)
+
+
+def test_that_what_is_typed_before_the_outcome_is_known_is_still_pending_after_that(
+    connected, people, do, own_schema, send_and_break
+):
+    write(connected, people, 0, NAME, "kept")
+    at(people, 2, NAME)
+    people.action("table.insert").trigger()
+    write(connected, people, 3, NAME, "new")
+    send_and_break()
+    assert "The outcome is unknown" in people.message.text()
+    write(connected, people, 6, NAME, "later")
+    write(connected, people, 3, AGE, "7")
+    press(people, "Ask the server")
+    connected.settle()
+    assert "The changes were committed." in people.message.text()
+    assert "it would be there twice" in people.message.text()
+    assert said(people) == "1 changed, 1 inserted · not sent yet"
+    assert (cell(people, 6, NAME), line(people, 3)[1:3]) == ("later", ["new", "7"])
+    at(people, 3, NAME)
+    people.action("table.delete").trigger()
+    send(connected, people)
+    assert said(people) == ""
+    names = dict(table(do, own_schema, "id, name"))
+    assert (names[1], names[6], names[301]) == ("kept", "later", "new")
+    assert len(names) == 301
 
 
 def test_that_sending_that_waits_for_a_lock_can_be_stopped(connected, people, do, own_schema, admin):

@@ -1,6 +1,6 @@
 """Sending what is pending in a table: the review, the question on production, and what came of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
 from PySide6.QtCore import QObject, Signal
@@ -11,7 +11,7 @@ from pgexplorer.db.table.browse import Table
 from pgexplorer.db.table.changes import Slot
 from pgexplorer.db.table.sending import Conflicts, Done, News, Progress, Refused, Sending, Unknown, ask_outcome
 from pgexplorer.jobs import Job, Jobs
-from pgexplorer.models.pending import Counts, changes_of
+from pgexplorer.models.pending import Added, Counts, State, changes_of
 from pgexplorer.models.table_model import TableModel
 from pgexplorer.server import Server
 from pgexplorer.ui.confirm_dialog import confirm_on_production
@@ -27,6 +27,7 @@ _MOST_TOLD = 20  # rows that are pointed out
 _MOST_ASKED = 250  # rows that are written out before they are sent to production
 _NOTHING = "Nothing was changed; everything is still pending."
 _Then = Callable[[], object]
+_States = Mapping[Slot, State]  # what was pending
 
 
 class TableSending(QObject):
@@ -154,7 +155,7 @@ class TableSending(QObject):
         self._is_stopping = False
         self._model.forget_troubles()
         self._message.clear()
-        counts = self._editing.counts
+        counts, states = self._editing.counts, self._model.pending.states()
         outcome: list[News] = []
 
         def heard(news: News) -> None:
@@ -172,7 +173,7 @@ class TableSending(QObject):
                 return
             self._end()
             if outcome:
-                self._came(outcome[-1], counts)
+                self._came(outcome[-1], counts, states)
 
         self._editing.lock(True)  # before the worker begins: who keeps what is pending has it written first
         job = self._jobs.start(sending.run, name="send changes", yielded=heard, failed=failed, ended=ended)
@@ -236,7 +237,7 @@ class TableSending(QObject):
     def _names(self) -> list[str]:
         return [column.name for column in self._model.columns()]
 
-    def _came(self, news: News, counts: Counts) -> None:
+    def _came(self, news: News, counts: Counts, states: _States) -> None:
         match news:
             case Done():
                 self._done(news, counts)
@@ -245,7 +246,7 @@ class TableSending(QObject):
             case Refused():
                 self._tell_refused(news)
             case Unknown():
-                self._tell_unknown(news.transaction)
+                self._tell_unknown(news.transaction, states)
             case Progress():
                 pass
 
@@ -281,16 +282,16 @@ class TableSending(QObject):
         detail = "\n".join(each for each in (error.detail, f"{where}{_NOTHING}") if each)
         self._message.show_message("error", error.heading, detail, error.hint)
 
-    def _tell_unknown(self, transaction: str) -> None:
+    def _tell_unknown(self, transaction: str, states: _States) -> None:
         self._message.show_message(
             "error",
             "The outcome is unknown: the connection broke while the changes were being committed.",
             f"They are all in the table, or none is: transaction {transaction} tells.",
             "Ask the server before you send them again.",
-            [("Ask the server", lambda: self._ask(transaction)), ("Drop changes", self._editing.drop)],
+            [("Ask the server", lambda: self._ask(transaction, states)), ("Drop changes", self._editing.drop)],
         )
 
-    def _ask(self, transaction: str) -> None:
+    def _ask(self, transaction: str, states: _States) -> None:
         in_use, table = self._server.in_use, self._reader.table or self._read
         if in_use is None or table is None or in_use.profile.address != self._address:
             self._message.show_message(
@@ -298,27 +299,42 @@ class TableSending(QObject):
                 "Not connected to that server",
                 f"Ask it with:  SELECT txid_status({transaction})",
                 "Connect, then ask again.",
-                [("Ask the server", lambda: self._ask(transaction))],
+                [("Ask the server", lambda: self._ask(transaction, states))],
             )
             return
         asking = table.again(in_use.client, in_use.side)
 
         def done(status: str) -> None:
+            if self.is_running:
+                return  # what comes of that is told
             if status == "committed":
-                self._editing.drop()
-                self._message.show_message("success", "The changes were committed.", "The rows are read again.")
-                self.stale.emit()
+                self._settle_committed(states)
             elif status == "aborted":
                 self._message.show_message("info", "The changes were not committed.", _NOTHING)
             else:
                 words = "It is still in progress." if status else "The server remembers no such transaction any more."
-                again = [("Ask again", lambda: self._ask(transaction))]
+                again = [("Ask again", lambda: self._ask(transaction, states))]
                 self._message.show_message("warning", words, "", "Look at the rows, then send or drop.", again)
 
         def failed(error: Exception) -> None:
-            show_failure(self._message, error, self._server, lambda: self._ask(transaction))
+            show_failure(self._message, error, self._server, lambda: self._ask(transaction, states))
 
         self._jobs.call(lambda: ask_outcome(asking, transaction), name="ask an outcome", done=done, failed=failed)
+
+    def _settle_committed(self, states: _States) -> None:
+        """Take notice that *states* were committed. What was changed since is still pending."""
+        since = [(slot, state) for slot, state in self._model.pending.states().items() if states.get(slot) != state]
+        self._editing.drop()
+        if not since:
+            self._message.show_message("success", "The changes were committed.", "The rows are read again.")
+            self.stale.emit()
+            return
+        self._model.put(since)
+        self._editing.changed.emit()
+        hint = "What you have changed since is still pending. Refresh to see the rows as they are now."
+        if any(slot in states and isinstance(state, Added) for slot, state in since):
+            hint += " A new row among it is in the table already, as it was sent: sent again, it would be there twice."
+        self._message.show_message("warning", "The changes were committed.", "", hint, [("Refresh", self.stale.emit)])
 
     def _show(self, slot: Slot, columns: Sequence[int]) -> None:
         rows = self._model.rows_of([slot])
