@@ -133,8 +133,9 @@ class ChangeKeeper(QObject):
         self._later.stop()
         changed, self._changed = self._changed, set()
         for panel in changed:
-            if panel.editing.is_pasting:
-                self._change(panel)  # whole, when it is there
+            if panel.editing.is_partly_pasted:
+                self._changed.add(panel)  # whole, when it is there
+                self._later.start()
             elif (file := self._files.get(panel)) is not None:
                 self._write(panel, file)
         if changed:
@@ -142,6 +143,8 @@ class ChangeKeeper(QObject):
 
     def close(self) -> None:
         """Write what is left: the program ends without having been asked, or what was found waits on."""
+        for panel in self._files:
+            panel.editing.leave()  # half a block is not kept
         self._changed |= set(self._files)
         self.write()
         self._later.stop()
@@ -162,8 +165,8 @@ class ChangeKeeper(QObject):
             self._remove(file)  # at once: what was sent must not be offered again
             return
         self._changed.add(panel)
-        if panel.editing.is_locked:
-            self.write()  # what is sent is on the disk before it is committed
+        if panel.editing.is_locked or panel.editing.is_pasting:
+            self.write()  # what is sent is on the disk before it is committed, what was there before it is pasted upon
         elif not self._later.isActive():
             self._later.start()
 

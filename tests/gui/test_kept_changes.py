@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QPushButton
 
 from fix_cells import answer, at, cell, write
 from pgexplorer.jobs import Jobs
+from pgexplorer.models.kept import read_lines
 from pgexplorer.ui.change_keeper import ChangeKeeper
 
 ID, NAME, AGE = range(3)
@@ -402,6 +403,38 @@ def test_that_a_large_block_is_kept_whole_and_comes_back_whole(connected, open_t
     panel.action("table.send").trigger()
     driver.until(lambda: not panel.has_pending)
     assert do(f"SELECT count(*) FROM {own_schema}.t WHERE name = 'x ' || id") == [(5000,)]
+
+
+def test_that_what_was_typed_before_a_block_is_kept_while_the_block_waits_for_its_rows(
+    connected, open_table, home, admin, own_schema
+):
+    panel = open_table(MADE.replace("100)", "5000)"))
+    write(connected, panel, 1, NAME, "typed")
+    admin.ask(f"BEGIN; LOCK TABLE {own_schema}.t")
+    at(panel, 0, ID)
+    QGuiApplication.clipboard().setText("\n".join(f"{n}\tx {n}\t{n}" for n in range(1, 2001)))
+    panel.action("table.paste").trigger()
+    connected.until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 1)
+    assert panel.editing.is_pasting
+    kept(connected)
+    assert ["typed" in file.read_text() for file in files(home)] == [True]
+    connected.app.close()  # as by SIGTERM
+    assert ["typed" in file.read_text() for file in files(home)] == [True]
+    admin.ask("ROLLBACK")
+
+
+def test_that_half_a_block_is_not_kept(connected, open_table, home):
+    panel = open_table(MADE)
+    write(connected, panel, 1, NAME, "typed")
+    at(panel, 0, ID)
+    QGuiApplication.clipboard().setText("\n".join(f"{n}\tx {n}\t{n}" for n in range(1, 9001)))
+    panel.action("table.paste").trigger()
+    connected.until(lambda: panel.editing.is_partly_pasted)
+    connected.window.changes.write()
+    connected.app.close()
+    [file] = files(home)
+    with file.open() as lines:
+        assert read_lines(lines).counts.words == "1 changed"
 
 
 def test_that_another_role_or_database_is_another_table(connected, edited, open_again, profile):

@@ -98,6 +98,11 @@ class TableEditing(QObject):
         return self.paster.is_under_way
 
     @property
+    def is_partly_pasted(self) -> bool:
+        """Whether some of a block is in the rows, and the rest on its way."""
+        return self.paster.has_begun
+
+    @property
     def has_pending(self) -> bool:
         """Whether there is something that was not sent, what is being pasted included."""
         return bool(self.model.pending) or self.is_pasting

@@ -40,6 +40,11 @@ class Paster(QObject):
         self._turns = QTimer(self, interval=0)
         self._turns.timeout.connect(self._turn)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether some of a block is written."""
+        return self._joins
+
     def begin(self) -> None:
         """Take notice that a block is wanted; `ended` follows."""
         self.is_under_way = True
