@@ -279,9 +279,15 @@ class ChangeKeeper(QObject):
         panel.message.clear()
 
         def done(came: _Came) -> None:
-            is_same = panel in self._files and panel.relation is relation and panel.reader.table is not None
-            if is_same and found in self._found:
+            now = panel.reader.table
+            if panel not in self._files or panel.relation is not relation or now is None or found not in self._found:
+                return
+            if why := panel.editing.why_busy():
+                panel.editing.refuse(why)  # they are offered again when its rows are here
+            elif now.names_places_as(again):
                 self._came(panel, found, came)
+            else:  # another order has been chosen, under which places are others
+                self._bring(panel, found)
 
         def failed(error: Exception) -> None:
             show_failure(panel.message, error, server, partial(self._bring, panel, found))

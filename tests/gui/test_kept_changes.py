@@ -7,16 +7,19 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QPushButton
 
 from fix_cells import answer, at, cell, write
 from pgexplorer.jobs import Jobs
 from pgexplorer.models.kept import read_lines
+from pgexplorer.ui import change_keeper
 from pgexplorer.ui.change_keeper import ChangeKeeper
 
 ID, NAME, AGE = range(3)
@@ -435,6 +438,36 @@ def test_that_half_a_block_is_not_kept(connected, open_table, home):
     [file] = files(home)
     with file.open() as lines:
         assert read_lines(lines).counts.words == "1 changed"
+
+
+def test_that_changes_are_not_put_on_other_rows_where_another_order_is_chosen_while_they_are_fetched(
+    connected, open_table, open_again, do, own_schema, monkeypatch
+):
+    panel = open_table(MADE.replace("n FROM", "101 - n FROM"))
+    write(connected, panel, 1, NAME, "typed")  # the row 2, of the age 99
+    kept(connected)
+    kill(connected)
+    driver, panel = open_again()
+    panel.filter.sort("age", Qt.SortOrder.AscendingOrder, beside=False)
+    driver.settle()
+    go, came = threading.Event(), change_keeper._came
+
+    def slow(*given):
+        found = came(*given)
+        go.wait()
+        return found
+
+    monkeypatch.setattr(change_keeper, "_came", slow)
+    press(panel.message, "Bring it back")
+    panel.filter.clear()
+    driver.until(lambda: not panel.reader.is_reading)
+    go.set()
+    driver.settle()
+    assert said(panel) == "1 changed · not sent yet"
+    assert cell(panel, 1, NAME) == "typed"
+    panel.action("table.send").trigger()
+    driver.settle()
+    assert rows(do, own_schema, "name = 'typed'") == [(2, "typed", 99)]
 
 
 def test_that_another_role_or_database_is_another_table(connected, edited, open_again, profile):

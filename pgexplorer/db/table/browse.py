@@ -91,6 +91,11 @@ class Table:
             raise RuntimeError("nothing was read yet")
         return self._access
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it was looked at, so that `access` tells."""
+        return self._access is not None
+
     def find_way(self) -> Way:
         """Look at the relation, and return how its pages are found. Blocks.
 
@@ -106,10 +111,19 @@ class Table:
 
         A key may have come, gone or changed meanwhile. Raises what `read` raises.
         """
-        way, sorts = self.find_way(), self.filter.sorts
-        if before.access.way(before.filter.sorts) is not way:
+        self.find_way()
+        return self.names_places_as(before)
+
+    def names_places_as(self, other: "Table") -> bool:
+        """Whether *other*, the same relation, names places as this does; False where one of them was not read yet."""
+        if not (self.is_known and other.is_known):
             return False
-        return way is not Way.KEY or self.access.order(sorts).terms == before.access.order(before.filter.sorts).terms
+        way = self.access.way(self.filter.sorts)
+        if other.access.way(other.filter.sorts) is not way:
+            return False
+        if way is not Way.KEY:
+            return True
+        return self.access.order(self.filter.sorts).terms == other.access.order(other.filter.sorts).terms
 
     def pass_query(self) -> str:
         """Return the SELECT that reads all of it in one pass: for a view, or for an order that no index serves."""
