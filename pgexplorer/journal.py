@@ -75,15 +75,13 @@ class Journal:
         """Begin a folder. Raises OSError when none can be made."""
         self._root = folder or home() / "tabs"
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._own = self._root / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
-        self._own.mkdir(mode=0o700)
-        self._lock = _locked(self._own)
+        self._own, self._lock = self._begin()
         self._waiting = _Waiting()
         self._changed = threading.Condition()
         self._written = 0
         self._asked = 0
         self.trouble = ""  # why the last write failed
-        self._torn: set[str] = set()  # files of lines of which a write failed: they may end in half a line
+        self._torn: set[str] = set()  # files of lines of which a write failed: they lack some
         self._writer = threading.Thread(target=self._write_on, name="journal", daemon=True)
         self._writer.start()
 
@@ -91,6 +89,14 @@ class Journal:
     def new_key() -> str:
         """Return a key that no tab has."""
         return secrets.token_hex(8)
+
+    def _begin(self) -> tuple[Path, "_Lock"]:
+        """Make a folder and lock it: again, where another window came between and took it for one that was left."""
+        while True:
+            folder = self._root / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+            folder.mkdir(mode=0o700)
+            if (lock := _locked(folder)) is not None:
+                return folder, lock
 
     def take_over(self) -> Restored:
         """Return the tabs of windows that run no more, in their order, and make them this window's. Reads files."""
@@ -118,9 +124,9 @@ class Journal:
             for tab in found:
                 with contextlib.suppress(OSError):
                     (folder / f"{tab.key}.json").replace(self._own / f"{tab.key}.json")
+            _remove_folder(folder)  # unless something could not be moved: the next window may
             lock.release()
-            with contextlib.suppress(OSError):
-                shutil.rmtree(folder)
+            _remove_folder(folder)  # where what is locked cannot be removed
         trouble = ""
         if damaged:
             trouble = (
@@ -172,7 +178,7 @@ class Journal:
         self._do(key, work)
 
     def is_torn(self, key: str) -> bool:
-        """Whether the file of lines could not be written to its end: it wants to be written anew."""
+        """Whether the file of lines lacks some that could not be written: it wants to be written anew."""
         return key in self._torn
 
     def _do(self, key: str, work: Callable[[], None]) -> None:
@@ -198,9 +204,7 @@ class Journal:
         if lock is None:
             return  # closed before
         lock.release()
-        with contextlib.suppress(OSError):
-            if not any(each.suffix in {".json", LINES} for each in self._own.iterdir()):
-                shutil.rmtree(self._own)
+        _remove_folder(self._own)
 
     # -- the writer's thread
 
@@ -253,14 +257,27 @@ class _Lock:
 
 
 def _locked(folder: Path) -> _Lock | None:
-    """Lock *folder*; None where another process has it."""
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    """Lock *folder*; None where another process has it, or had it and has removed it."""
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except FileNotFoundError:
+        return None
     try:
         _lock_file(descriptor)
+        is_there = os.path.samestat(os.fstat(descriptor), (folder / "lock").stat())
     except OSError:
+        is_there = False
+    if not is_there:
         os.close(descriptor)
         return None
     return _Lock(lambda: os.close(descriptor))
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove the folder of a window, where nothing that was typed is in it."""
+    with contextlib.suppress(OSError):
+        if not any(each.suffix in {".json", LINES} for each in folder.iterdir()):
+            shutil.rmtree(folder)
 
 
 def _lock_file(descriptor: int) -> None:
@@ -284,10 +301,17 @@ def _write(path: Path, tab: Tab) -> None:
 
 
 def _append(path: Path, lines: Iterable[str], how: int) -> None:
+    """Write *lines*, all of them or none: half a line that others follow would spoil the file."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        for line in lines:
-            file.write(f"{line}\n")
+    size = os.fstat(descriptor).st_size
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            for line in lines:
+                file.write(f"{line}\n")
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.truncate(path, size)
+        raise
 
 
 def _read(path: Path) -> Tab:

@@ -7,10 +7,12 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from fix_facts import until
+from pgexplorer import journal as room
 from pgexplorer.journal import Journal, Tab
 
 
@@ -156,6 +158,67 @@ def test_that_lines_that_could_not_be_written_are_known_to_be_torn(open_journal)
     journal.write_lines("a", ["whole"])
     assert journal.flush()
     assert (journal.trouble, journal.is_torn("a")) == ("", False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no limit of a file's size on Windows")
+def test_that_lines_are_written_wholly_or_not_at_all(open_journal):
+    import resource
+
+    journal = open_journal()
+    journal.write_lines("a", ["head", "one"])
+    assert journal.flush()
+    path = journal._own / "a.lines"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 5, limits[1]))
+    try:
+        journal.add_lines("a", ["two two two"])
+        assert journal.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert journal.is_torn("a")
+    journal.add_lines("a", ["three"])
+    assert journal.flush()
+    assert path.read_text() == "head\none\nthree\n"
+
+
+def test_that_what_cannot_be_moved_stays_for_the_next_window(open_journal, monkeypatch):
+    first = open_journal()
+    first.put(Tab("a", text="typed"))
+    first.write_lines("b", ["one"])
+    first.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", _refuse)
+        second = open_journal()
+        assert second.take_over().files == ()
+    second.close()
+    found = open_journal().take_over()
+    assert [tab.text for tab in found.tabs] == ["typed"]
+    assert [path.read_text() for path in found.files] == ["one\n"]
+
+
+def _refuse(_path, _target):
+    raise OSError("no space left")
+
+
+def test_that_windows_that_begin_at_once_leave_each_other_their_folders(open_journal, monkeypatch, tmp_path):
+    other, locked = open_journal(), room._locked
+
+    def late(folder):
+        """Lock a folder after the other window has taken over what it takes for left."""
+        monkeypatch.setattr(room, "_locked", locked)
+        other.take_over()
+        return locked(folder)
+
+    monkeypatch.setattr(room, "_locked", late)
+    journal = open_journal()
+    journal.put(Tab("a", text="typed"))
+    assert journal.flush()
+    assert journal.trouble == ""
+    (tmp_path / "tabs" / "20200101-000000-left").mkdir()
+    monkeypatch.setattr(room, "_locked", late)
+    assert journal.take_over().tabs == ()
+    journal.close()
+    assert [tab.text for tab in open_journal().take_over().tabs] == ["typed"]
 
 
 WRITER = """
