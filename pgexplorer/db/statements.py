@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from pgexplorer.db.tokens import COMMENT, KEYWORD, LETTER, OPENERS, PASSED, PUNCTUATION, WORD, close, lex
+from pgexplorer.db.tokens import COMMENT, KEYWORD, LETTER_OR_DIGIT, OPENERS, PASSED, PUNCTUATION, WORD, close, lex
 
 _SPACE = " \t\n\r\f\v"  # PostgreSQL's; str.strip() would take a no-break space, which is part of a name
 _BLANK = re.compile(r"(?:[ \t\n\r\f\v]++|--[^\n\r]*+)*+")
 _WORD = re.compile(WORD)
 _STOPS = rf"{OPENERS} | [;()\\]"
-_VARIABLE = f":[{LETTER}0-9]++"
+_VARIABLE = f":{LETTER_OR_DIGIT}++"
 _NEXT = re.compile(rf"(?:{PASSED.format(words=WORD, variables=_VARIABLE)})*+({_STOPS})", re.VERBOSE)
 _NEXT_OR_WORD = re.compile(rf"(?:{PASSED.format(words='(?!)', variables=_VARIABLE)})*+({_STOPS}|{WORD})", re.VERBOSE)
 _GOES_ON = re.compile(r"(?:[ \t\f\v]++|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]++|--[^\n\r]*+[\n\r])*+'")
