@@ -320,13 +320,15 @@ def _scrub(words: str, url: str) -> str:
     """Take the URL and its password out of libpq's words, which repeat them."""
     words = words.replace(url, "…")
     for secret in re.findall(r"//[^/@]*?:([^/]*)@|password\s*=\s*('[^']*'|\S+)", url):
-        for part in filter(None, secret):
-            words = words.replace(part.strip("'"), "…")
+        for part in filter(None, (each.strip("'") for each in secret)):
+            # Where it stands by itself: a short one is a part of libpq's own words, and holes in these would tell it.
+            words = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", "…", words)
 
     def name_alone(quoted: re.Match[str]) -> str:
         name = quoted.group(1)
         is_name = re.fullmatch(r"\w+", name) and re.search(rf"(?:^|[\s?&]){name}\s*=", url)
         return quoted.group() if is_name else '"…"'
 
-    # What libpq quotes may be a piece of an unquoted password: only the name of a parameter is repeated.
-    return re.sub(r'"([^"]*)"', name_alone, words)
+    # What libpq quotes may be a piece of an unquoted password: only the name of a parameter is repeated. With a mark in
+    # the URL itself nobody can tell where such a piece ends.
+    return re.sub(r'"(.*)"' if '"' in url else r'"([^"]*)"', name_alone, words, flags=re.DOTALL)

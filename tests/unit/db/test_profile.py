@@ -151,6 +151,40 @@ def test_that_the_name_of_an_unknown_parameter_is_said():
     assert '"nosuch"' in paste("host=h nosuch=1", BASE).refused
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:p@h/db?nosuch=1",
+        "postgresql://me:in@h/db?nosuch=1",
+        "host=h password=p nosuch=1",
+        "host=h password='' nosuch=1",
+        "postgresql://me@h/db?password=e&nosuch=1",
+    ],
+)
+def test_that_a_short_password_leaves_no_holes_in_what_libpq_says(url):
+    refused = paste(url, BASE).refused
+    assert "…" not in refused
+    assert '"nosuch"' in refused
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:p%zz@h/db",
+        "postgresql://h/db?password=%zz",
+        "host=h password=p q",
+        f'host=h password=half o"{CANARY}',
+        f'postgresql://me:"{CANARY}%zz"@h/db',
+    ],
+)
+def test_that_a_short_password_or_one_with_marks_in_it_is_not_said(url):
+    refused = paste(url, BASE).refused
+    assert CANARY not in refused
+    assert "%zz" not in refused
+    assert '"q"' not in refused
+    assert "…" in refused
+
+
 @given(st.text())
 def test_that_any_text_is_taken_or_refused_and_never_raises(text):
     pasted = paste(text, BASE)
