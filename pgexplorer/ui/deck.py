@@ -20,6 +20,7 @@ from pgexplorer.ui.panel import Panel
 from pgexplorer.ui.panels.query import QueryPanel
 from pgexplorer.ui.panels.table import TablePanel
 from pgexplorer.ui.sql.completer import Completer
+from pgexplorer.ui.sql.kept_session import AUTOCOMMIT
 from pgexplorer.ui.tab_keeper import TabKeeper
 from pgexplorer.ui.tab_strip import TabStrip
 from pgexplorer.ui.widgets.empty_state import EmptyState
@@ -32,7 +33,7 @@ class Deck(QStackedWidget):
 
     sight_wanted = Signal()  # a tab is to be seen, wherever the window is
     added = Signal(object)  # Panel: it has become a tab
-    status_changed = Signal(str)  # of the tab in front
+    status_changed = Signal(str)  # of the tab in front, or its mode
     statement_ended = Signal(object)  # history.Entry
 
     def __init__(
@@ -69,6 +70,12 @@ class Deck(QStackedWidget):
         """What the tab in front says of itself."""
         panel = self.tabs.currentWidget()
         return panel.status if isinstance(panel, TablePanel | QueryPanel) else ""
+
+    @property
+    def mode(self) -> str:
+        """Whether what the tab in front runs next commits by itself."""
+        panel = self.tabs.currentWidget()
+        return panel.kept.mode if isinstance(panel, QueryPanel) else AUTOCOMMIT
 
     def query_panels(self) -> list[QueryPanel]:
         """Return the SQL tabs."""
@@ -246,6 +253,7 @@ class Deck(QStackedWidget):
         number = name.removeprefix("SQL ")
         self._queries = max(self._queries, int(number) if number.isdecimal() else 0)
         panel.status_changed.connect(self._say)
+        panel.kept.changed.connect(self._say)
         panel.statement_ended.connect(self.statement_ended)
         self._completer.attach(panel.editor)
         panel.document.title_changed.connect(partial(self.tabs.retitle, panel))

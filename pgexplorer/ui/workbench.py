@@ -220,6 +220,7 @@ class Workbench(QWidget):
         status.addWidget(self._status_tab, 1)
         status.addPermanentWidget(self._status_mode)
         self.deck.status_changed.connect(self._status_tab.setText)
+        self.deck.status_changed.connect(self._show_mode)
         self._frame.setStatusBar(status)
 
     def _fill_menus(self) -> None:
@@ -446,11 +447,15 @@ class Workbench(QWidget):
         icons.wear(self._address, "database", ROLES[profile.environment])
         self._address.setToolTip(plain.tool_tip(f"{profile.environment}: {profile.address}"))
         self._status_server.setText(f"{facts.product} · {profile.address} · {facts.tls or 'TLS off'}")
-        self._status_mode.setText(
-            f"{profile.environment} · {'read-only' if profile.read_only else 'read-write'} · autocommit"
-        )
+        self._show_mode()
         self._frame.setWindowTitle(f"{profile.title} — pgexplorer")
         self._status_tab.setText(self.deck.status if exploring else "")
+
+    def _show_mode(self) -> None:
+        if (in_use := self._server.in_use) is not None:
+            profile = in_use.profile
+            access = "read-only" if profile.read_only else "read-write"
+            self._status_mode.setText(f"{profile.environment} · {access} · {self.deck.mode}")
 
     def _of_the_dock(self) -> list[str]:
         titles = [title for title in self.dock.titles if title != HistoryPanel.TITLE]

@@ -50,6 +50,38 @@ def test_that_a_transaction_pins_the_backend_and_commit_gives_it_back(connected,
     assert connected.texts(panel.current_model()) == [[str(pid)]]  # the result stays
 
 
+def test_that_the_status_line_says_whether_the_tab_in_front_commits_by_itself(connected):
+    def mode():
+        return connected.find("status.mode").text().split(" · ")[-1]
+
+    assert mode() == "autocommit"
+    panel = connected.query("BEGIN")
+    assert mode() == "in a transaction"
+    other = connected.window.deck.new_query()
+    assert mode() == "autocommit"
+    connected.window.deck.tabs.setCurrentWidget(panel)
+    assert mode() == "in a transaction"
+    run(connected, panel, "SELECT 1/0")
+    assert mode() == "in a failed transaction"
+    run(connected, panel, "ROLLBACK")
+    assert mode() == "autocommit"
+    run(connected, panel, "LISTEN news")  # which keeps the backend without a transaction
+    assert panel.pin is not None
+    assert mode() == "autocommit"
+    run(connected, panel, "BEGIN")
+    connected.window.deck.tabs.setCurrentWidget(other)
+    connected.window.deck.close_tab(connected.window.deck.tabs.indexOf(other))
+    assert mode() == "in a transaction"
+
+
+def test_that_the_status_line_forgets_a_transaction_that_was_lost(connected, do):
+    panel = connected.query("BEGIN")
+    assert connected.find("status.mode").text().endswith("in a transaction")
+    do(f"SELECT pg_terminate_backend({panel.pin.pid})")
+    connected.until(lambda: panel.pin is None)
+    connected.until(lambda: connected.find("status.mode").text().endswith("autocommit"))
+
+
 def test_that_begin_is_a_button_and_rollback_undoes(connected, own_schema, do):
     do(f"CREATE TABLE {own_schema}.t (a int)")
     panel = connected.window.deck.new_query()

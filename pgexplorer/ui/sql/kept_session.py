@@ -12,6 +12,7 @@ from pgexplorer.ui.panel import Panel
 from pgexplorer.ui.sql.session_bar import SessionBar
 from pgexplorer.units import age
 
+AUTOCOMMIT = "autocommit"  # each statement is a transaction of its own
 _LOOK, _LISTEN = 3_000, 400  # milliseconds between two looks at a kept connection, and at one that listens
 
 
@@ -20,6 +21,7 @@ class KeptSession(QObject):
 
     told = Signal(str, str, str, str)  # kind, title, detail, hint
     failed = Signal(Exception)
+    changed = Signal()  # what is kept, or whether something runs on it
     heard = Signal(list, int)  # notifications, and how many were dropped: list[Notification]
 
     def __init__(self, panel: Panel, server: Server, jobs: Jobs, name: str) -> None:
@@ -43,6 +45,13 @@ class KeptSession(QObject):
     def pin(self) -> Pin | None:
         """What the tab keeps in its backend between two runs."""
         return self._session.pin if self._session is not None else None
+
+    @property
+    def mode(self) -> str:
+        """Whether what runs next commits by itself, in the words of the status line."""
+        if self.pin is None or not self.pin.is_open:
+            return AUTOCOMMIT
+        return "in a failed transaction" if self.pin.is_failed else "in a transaction"
 
     def session(self) -> Session | None:
         """Return the tab's session on the pool in use; another one when that pool is another. None without a server.
@@ -109,6 +118,7 @@ class KeptSession(QObject):
         else:
             self.watch.setInterval(_LISTEN if pin.is_listening else _LOOK)
             self.watch.start()
+        self.changed.emit()
 
     def _look(self) -> None:
         """See in a job whether the kept connection lives, and what was notified."""
