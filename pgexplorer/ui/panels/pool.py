@@ -25,7 +25,7 @@ from pgexplorer.ui.widgets.code_view import CodeView
 from pgexplorer.ui.widgets.elided_label import ElidedLabel
 from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.figure_label import FigureLabel
-from pgexplorer.ui.widgets.flow_layout import FlowLayout
+from pgexplorer.ui.widgets.flow_layout import BalancedLayout, FlowLayout
 from pgexplorer.ui.widgets.slot_board import SlotBoard, SlotRow
 from pgexplorer.ui.widgets.states import StateKind
 from pgexplorer.units import age, clock, duration
@@ -136,7 +136,7 @@ class PoolPanel(Panel):
         head.setSpacing(10)
         head.addWidget(title)
         head.addWidget(self._class, 1)
-        figures = FlowLayout(spacing=18)
+        figures = BalancedLayout(spacing=18, row_spacing=8)
         for name in ("in use", "idle", "waiting", "served", "refused", "median wait"):
             figures.addWidget(self._figure(name))
         buttons = FlowLayout()
@@ -200,6 +200,7 @@ class PoolPanel(Panel):
         cell = QGridLayout(whole)
         cell.setContentsMargins(0, 0, 0, 0)
         cell.setVerticalSpacing(0)
+        cell.setColumnStretch(1, 1)  # they stay at the left of a wider column
         cell.addWidget(figure, 0, 0)
         cell.addWidget(caption, 1, 0)
         return whole

@@ -1,8 +1,10 @@
-"""A layout that sets its items in rows and begins a new row where one is full, as words in a paragraph."""
+"""Layouts that set their items in rows: a new one where one is full, as words in a paragraph, or rows of a length."""
 
 from PySide6.QtCore import QMargins, QPoint, QRect, QSize, Qt
 from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 from typing_extensions import override
+
+_Sized = list[tuple[QLayoutItem, QSize]]
 
 
 class FlowLayout(QLayout):
@@ -79,24 +81,31 @@ class FlowLayout(QLayout):
     def _arrange(self, area: QRect, *, move: bool) -> int:
         margins = self.contentsMargins()
         inner = area.marginsRemoved(margins)
-        row: list[tuple[QLayoutItem, QSize]] = []
-        x = 0
-        y = inner.y()
+        items: _Sized = []
         for item in self._items:
-            if item.isEmpty():
-                continue
-            wanted = item.sizeHint()
-            size = QSize(min(wanted.width(), max(inner.width(), item.minimumSize().width())), wanted.height())
-            if row and x + size.width() > inner.width():
-                y += self._set_row(row, inner, y, move=move) + self._row_spacing
-                row = []
-                x = 0
-            row.append((item, size))
-            x += size.width() + self.spacing()
-        y += self._set_row(row, inner, y, move=move)
+            if not item.isEmpty():
+                wanted = item.sizeHint()
+                width = min(wanted.width(), max(inner.width(), item.minimumSize().width()))
+                items.append((item, QSize(width, wanted.height())))
+        y = inner.y()
+        for number, row in enumerate(self._cut(items, inner.width())):
+            y += self._row_spacing if number else 0
+            y += self._set_row(row, inner, y, move=move)
         return y - area.y() + margins.bottom()
 
-    def _set_row(self, row: list[tuple[QLayoutItem, QSize]], inner: QRect, y: int, *, move: bool) -> int:
+    def _cut(self, items: _Sized, width: int) -> list[_Sized]:
+        """Return *items* as rows, none wider than *width* that has more than one of them."""
+        rows: list[_Sized] = []
+        x = 0
+        for item, size in items:
+            if not rows or x + size.width() > width:
+                rows.append([])
+                x = 0
+            rows[-1].append((item, size))
+            x += size.width() + self.spacing()
+        return rows
+
+    def _set_row(self, row: _Sized, inner: QRect, y: int, *, move: bool) -> int:
         height = max((size.height() for _, size in row), default=0)
         if move:
             parent = self.parentWidget()
@@ -107,3 +116,17 @@ class FlowLayout(QLayout):
                 item.setGeometry(QRect(QPoint(left, y + (height - size.height()) // 2), size))
                 x += size.width() + self.spacing()
         return height
+
+
+class BalancedLayout(FlowLayout):
+    """One row where there is room; else as few rows as there can be of equal counts, their items below each other."""
+
+    @override
+    def _cut(self, items: _Sized, width: int) -> list[_Sized]:
+        for count in range(1, len(items)):
+            each = -(-len(items) // count)
+            rows = [items[at : at + each] for at in range(0, len(items), each)]
+            wide = [max(row[at][1].width() for row in rows if at < len(row)) for at in range(each)]
+            if sum(wide) + self.spacing() * (each - 1) <= width:
+                return [[(item, QSize(wide[at], size.height())) for at, (item, size) in enumerate(row)] for row in rows]
+        return [[each] for each in items]

@@ -12,7 +12,7 @@ from pgexplorer.ui.widgets.code_view import CodeView
 from pgexplorer.ui.widgets.elided_label import ElidedLabel
 from pgexplorer.ui.widgets.empty_state import EmptyState
 from pgexplorer.ui.widgets.figure_label import FigureLabel
-from pgexplorer.ui.widgets.flow_layout import FlowLayout
+from pgexplorer.ui.widgets.flow_layout import BalancedLayout, FlowLayout
 from pgexplorer.ui.widgets.password_edit import PasswordEdit
 from pgexplorer.ui.widgets.spin_box import DoubleSpinBox, SpinBox
 from pgexplorer.ui.widgets.story_view import StoryView
@@ -215,6 +215,25 @@ def test_that_buttons_wrap_where_the_panel_is_narrow(qtbot):
     rights = [layout.itemAt(at).geometry().right() for at in range(6)]
     assert max(rights) <= 250
     assert len({layout.itemAt(at).geometry().y() for at in range(6)}) > 1
+
+
+@pytest.mark.parametrize(
+    ("wide", "counts"), [(2000, [6]), (599, [3, 3]), (330, [3, 3]), (290, [2, 2, 2]), (50, [1] * 6)]
+)
+def test_that_rows_are_of_equal_counts_below_each_other_where_one_row_is_too_long(qtbot, wide, counts):
+    panel = QWidget()
+    qtbot.addWidget(panel)
+    layout = BalancedLayout(panel, spacing=10)
+    cells = [QWidget() for _ in range(6)]
+    for cell, width in zip(cells, (90, 100, 80, 85, 95, 100), strict=True):
+        cell.setMinimumSize(width, 20)
+        layout.addWidget(cell)
+    panel.resize(wide, layout.heightForWidth(wide))
+    panel.show()
+    rows = [[cell.x() for cell in cells if cell.y() == y] for y in sorted({c.y() for c in cells})]
+    assert [len(row) for row in rows] == counts
+    assert len({tuple(row) for row in rows}) == 1
+    assert wide < 100 or max(cell.geometry().right() for cell in cells) < wide
 
 
 def test_that_hidden_buttons_leave_no_gap(qtbot):
