@@ -683,6 +683,7 @@ QHeaderView::section {{ background: {c.window}; color: {c.muted}; border: none;
     border-right: 1px solid {c.line}; border-bottom: 1px solid {c.line}; padding: {px(4)} {px(6)};
     font-weight: 600; }}
 QHeaderView::section:vertical {{ font-weight: 400; }}
+QTableView QHeaderView::section:horizontal {{ padding: {px(4)} {round(6 * scale) + 3}px; }}
 QHeaderView::section:hover {{ background: {c.hover}; }}
 QTableCornerButton::section {{ background: {c.window}; border: none; border-right: 1px solid {c.line};
     border-bottom: 1px solid {c.line}; }}

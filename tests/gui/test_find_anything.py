@@ -198,6 +198,19 @@ def test_that_a_broken_list_of_what_was_used_is_passed_over(driver, find):
 # -- keys
 
 
+def _ink(widget, row):
+    """Return where the first text of *row* begins, in pixels from the left."""
+    picture = widget.grab().toImage()
+    height = 25
+    ys = range(row * height + 6, row * height + 19)
+    paper = picture.pixelColor(picture.width() - 3, ys[0])
+    return next(
+        x
+        for x in range(2, picture.width())
+        if any(abs(picture.pixelColor(x, y).lightness() - paper.lightness()) > 60 for y in ys)
+    )
+
+
 def test_that_the_sheet_lists_every_action_of_every_panel_open_or_not_and_is_searched(connected):
     window = connected.window
     window.show_keys()
@@ -215,6 +228,8 @@ def test_that_the_sheet_lists_every_action_of_every_panel_open_or_not_and_is_sea
     for action in window._actions.values():
         assert (action.text().rstrip("…"), "Window") in listed
     assert len(rows) == len(set(rows))
+    head, cell = _ink(sheet.list.horizontalHeader().viewport(), 0), _ink(sheet.list.viewport(), 0)
+    assert abs(head - cell) <= 1  # letters begin a little to the right of where they stand
     assert ("Find anything", "Ctrl+K", "Window") in rows
     assert ("Run", "Ctrl+Return or Ctrl+Enter", "SQL") in rows
     sheet.search.setText("ctrl+k window")
