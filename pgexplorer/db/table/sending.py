@@ -188,6 +188,7 @@ class Sending:
         # Known before COMMIT, or nobody could ask what became of it after the link broke.
         [[transaction]] = on.ask("SELECT txid_current()")
         self._note(transaction or "")
+        _check(on)  # noting may have taken a while
         try:
             on.ask("COMMIT")
         except psycopg2.Error as error:

@@ -518,6 +518,24 @@ def test_that_the_server_tells_what_became_of_a_transaction(made):
     assert ask_outcome(editor.table.again(), committed) == "committed"
 
 
+def test_that_a_stop_is_heard_that_comes_while_the_transaction_is_noted(made, rows):
+    editor = made(TABLE)
+    stops = []
+
+    def note(_transaction):
+        stop = threading.Thread(target=lambda: list(sending.stop()))
+        stop.start()
+        stops.append(stop)
+        until(lambda: table._running.wanted)
+
+    table = editor.table.again()
+    sending = room.Sending(table, editor.editable, [editor.update(0, name="x")], note)
+    with pytest.raises(RefusedSql, match="Stopped"):
+        list(sending.run())
+    stops[0].join()
+    assert rows("name", "id")[0] == ("n1",)
+
+
 # -- names and chance
 
 
