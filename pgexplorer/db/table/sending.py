@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 import psycopg2
+import psycopg2.errors
 from psycopg2 import sql
 
 from pgexplorer.db.errors import RefusedSql, ServerError, describe
@@ -272,7 +273,10 @@ def ask_outcome(table: Table, transaction: str) -> str:
     Raises what reading raises.
     """
     with table.lent() as on:
-        [[status]] = on.ask(raw(f"SELECT txid_status({int(transaction)})"))
+        try:
+            [[status]] = on.ask(raw(f"SELECT txid_status({int(transaction)})"))
+        except psycopg2.errors.InvalidParameterValue:  # it is yet to come: the server was set up anew, or from a backup
+            return ""
         return status or ""
 
 

@@ -518,6 +518,12 @@ def test_that_the_server_tells_what_became_of_a_transaction(made):
     assert ask_outcome(editor.table.again(), committed) == "committed"
 
 
+def test_that_a_server_that_never_had_a_transaction_says_so(made, admin):
+    editor = made(TABLE)
+    to_come = admin.value("SELECT txid_current()") + 100_000
+    assert ask_outcome(editor.table.again(), str(to_come)) == ""
+
+
 def test_that_a_stop_is_heard_that_comes_while_the_transaction_is_noted(made, rows):
     editor = made(TABLE)
     stops = []
