@@ -156,6 +156,9 @@ class Sending:
                     raise
                 yield self._refused(statement, statement.change, error, len(on.running.tag))
                 return
+            except UnicodeEncodeError as error:
+                yield _unsent(statement, error, on)
+                return
             if (change := statement.change) is None or not statement.makes_it:
                 continue
             if on.rows.rowcount != 1:
@@ -284,6 +287,15 @@ def _check(on: Session) -> None:
     """Raise RefusedSql where somebody has asked for the end, and nothing ran that could have been ended."""
     if on.running.wanted:
         raise RefusedSql("Stopped: nothing was changed.")
+
+
+def _unsent(statement: Statement, error: UnicodeEncodeError, on: Session) -> Refused:
+    """Say which character of a change the connection's encoding has not."""
+    character = error.object[error.start]
+    words = ServerError(f"{character!r} cannot be sent: {on.conn.encoding} has no such character")
+    column = statement.column_at(error.start - len(on.running.tag))
+    changes = () if statement.change is None else (statement.change,)
+    return Refused(words, changes, () if column is None else (column,))
 
 
 def _without_place(words: ServerError) -> ServerError:

@@ -542,6 +542,18 @@ def test_that_a_stop_is_heard_that_comes_while_the_transaction_is_noted(made, ro
     assert rows("name", "id")[0] == ("n1",)
 
 
+def test_that_a_character_that_the_encoding_has_not_is_told_with_its_row_and_column(
+    made, rows, open_pool, profile, own_schema
+):
+    made(TABLE)
+    editor = Editor(Client(open_pool(1, 1, **profile.parameters(), client_encoding="LATIN1")), own_schema)
+    change = editor.update(3, age="7", name="5 €")
+    news = refused(editor.send(editor.update(0, name="é", age="3"), change))
+    assert news.error.title == "'€' cannot be sent: LATIN1 has no such character"
+    assert (news.changes, [editor.names[at] for at in news.columns]) == ((change,), ["name"])
+    assert rows("name", "id")[0] == ("n1",)
+
+
 # -- names and chance
 
 
