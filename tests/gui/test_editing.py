@@ -683,6 +683,38 @@ def test_that_nothing_is_changed_in_rows_that_are_about_to_be_replaced(connected
     assert said(people) == "1 changed · not sent yet"
 
 
+@pytest.mark.parametrize("how", ["stopped", "failed"])
+def test_that_rows_that_stay_because_no_others_came_are_changed_by_their_own_places(
+    connected, open_table, admin, do, own_schema, how
+):
+    panel = open_table("""
+        CREATE TABLE t (id int PRIMARY KEY, name text, age int);
+        INSERT INTO t SELECT n, 'name ' || n, 101 - n FROM generate_series(1, 100) n; ANALYZE t
+    """)
+    panel.filter.sort("age", Qt.SortOrder.AscendingOrder, beside=False)
+    connected.settle()
+    assert line(panel, 1) == ["99", "name 99", "2"]
+    admin.ask(f"BEGIN; LOCK TABLE {own_schema}.t")
+    panel.filter.clear()
+    connected.until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 1)
+    if how == "stopped":
+        panel.reader.stop()
+    else:
+        ended = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        admin.ask(ended)
+        connected.until(panel.message.text)
+    admin.ask("ROLLBACK")
+    connected.settle()
+    write(connected, panel, 1, NAME, "typed")
+    send(connected, panel)
+    assert table(do, own_schema, "id, age", "name = 'typed' DESC")[0] == (99, 2)
+    assert signs(panel) == {1: "sent"}
+    if how == "stopped":
+        panel.reader.resume()
+        connected.settle()
+        assert line(panel, 1) == ["2", "name 2", "99"]
+
+
 def test_that_cells_that_are_not_all_here_are_not_copied_beside_what_is_pending(connected, people):
     at(people, 0, NAME)
     people.action("table.insert").trigger()

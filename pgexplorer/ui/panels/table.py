@@ -18,7 +18,6 @@ from pgexplorer.db.schema import Kind, Relation
 from pgexplorer.db.table.browse import Counting, Page, Read, Table, To
 from pgexplorer.db.table.ordering import Condition, Operator
 from pgexplorer.db.table.references import References
-from pgexplorer.db.table.stretch import Stretch
 from pgexplorer.db.values import human_count
 from pgexplorer.jobs import Jobs
 from pgexplorer.models.pending import Counts
@@ -72,6 +71,7 @@ class TablePanel(Panel):
         self._jobs = jobs
         self._shown: Shown | None = None  # what the rows on screen are under
         self._limit = PASS_LIMIT
+        self._address = ""  # of the server that is read from
         self.counting = TableCount(jobs, self)
         self._going = -1  # the row that is counted to
         self._wanted_column = ""  # to be shown once the columns are known
@@ -234,8 +234,8 @@ class TablePanel(Panel):
         self.trail.show(Visit(self.relation, self.filter.now()))
         self._say("reading…")
         self.grid.find_bar.stop()
+        self._address = in_use.profile.address
         self.reader.open(table, self._query, start, before)
-        self.sending.read_from(in_use.profile.address)
 
     def _query(self, text: str) -> Query:
         if self.filter.sorts and self.relation.rows >= _LARGE:
@@ -289,6 +289,7 @@ class TablePanel(Panel):
         return Read(To.FROM, place, row) if place is not None else None
 
     def _opened(self) -> None:
+        self.sending.read_from(self._address)
         model = self.reader.model
         bar = self.grid.verticalScrollBar()
         before = bar.value() if self._shown == self.filter.now() else 0
@@ -383,7 +384,7 @@ class TablePanel(Panel):
         self._trouble = self.message.text()
         if self.filter.now() != self._shown:  # rows of another moment would mislead
             self.reader.leave()
-            self.reader.pages.begin(Stretch())
+            self.reader.clear()
             self.grid.setModel(self.reader.pages)
             self._shown = None
             self._empty.say("error", "Nothing is shown", "The message above says why.")

@@ -46,6 +46,8 @@ class TableFind(QObject):
         """Have the server look; return why not, "" where it does."""
         if not self._is_readable() or self._reader.table is None:
             return "not connected"
+        if self._reader.is_opening:
+            return "the table is being read again"
         self.stop()
         model = self._reader.pages
         names = [column.name for column in model.columns()]

@@ -79,6 +79,9 @@ class TableReader(QObject):
         self._look = look
         self._job: Job | None = None
         self._table: Table | None = None
+        self._wanted: Table | None = None  # what was opened last
+        self._rows_of: Table | None = None  # what the pages that are here were read from
+        self._reopen: Callable[[], object] | None = None  # what opens again what was not opened to its end
         self._query: Query | None = None
         self._rows: Rows | None = None  # of a pass: to be closed
         self._halted = False  # until a person asks again
@@ -96,8 +99,9 @@ class TableReader(QObject):
 
     @property
     def table(self) -> Table | None:
-        """What is read."""
-        return self._table
+        """What is read; while others are about to take the place of the rows that are here, what these are of."""
+        is_of_rows = self.is_opening and self._table is not None and self._rows_of is not None
+        return self._rows_of if is_of_rows else self._table
 
     @property
     def is_pass(self) -> bool:
@@ -123,8 +127,8 @@ class TableReader(QObject):
         now it is no place in it.
         """
         self.leave()
-        before = before or self._table
-        self._table = table
+        before = before or self._rows_of or self._table
+        self._table = self._wanted = table
         self.is_opening = True
         wanted = start or Read(To.FIRST)
         self.began = time.perf_counter()
@@ -151,9 +155,10 @@ class TableReader(QObject):
                 case Opened():
                     stretch = Stretch(news.columns, news.rows, again.scope.page_size)
                 case Page():
-                    self.is_opening = False
+                    self.is_opening, self._reopen = False, None
                     self.first_ms = (time.perf_counter() - self.began) * 1000
                     stretch.take(wanted, news)
+                    self._rows_of = again
                     self.pages.begin(stretch, table.identity)  # with its rows, by which columns are fitted
                     self.opened.emit()
                 case _Facts():
@@ -164,7 +169,8 @@ class TableReader(QObject):
                 case _:
                     pass
 
-        self._start(work, heard, lambda: self.open(table.again(), query, start, before))
+        self._reopen = lambda: self.open(table.again(), query, start, before)
+        self._start(work, heard, self._reopen)
 
     def need(self, first: int, end: int, then: Callable[[], object], instead: Callable[[], object]) -> None:
         """Read on until the view's rows from *first* to the one before *end* are here, then call *then*.
@@ -216,7 +222,7 @@ class TableReader(QObject):
 
     def show(self, wanted: Read, then: Callable[[], object] | None = None) -> None:
         """Read a page in place of the rows that are here, and call *then* once it is in the model."""
-        if self._table is not None and not self.is_pass:
+        if self._table is not None and not self.is_pass and not self.is_opening:
             self._halted = False
             self._give_up()
             self._ask(wanted, then)
@@ -228,13 +234,19 @@ class TableReader(QObject):
             self._jobs.start(self._query.stop, name="stop a pass")
         elif self._job is not None:
             self._halted = True
+            was_opening = self.is_opening
             self._give_up()
+            self.is_opening = was_opening
+            self._turn_back()
             self.idle.emit()
 
     def resume(self) -> None:
-        """Read on what is in sight, after a stop."""
+        """Read on what is in sight, after a stop, or open what was being opened."""
         self._halted = False
-        self._go_on()
+        if self._reopen is not None and self._table is not None:
+            self._reopen()
+        else:
+            self._go_on()
 
     def relent(self) -> None:
         """Read again what is looked at from now on, after a failure."""
@@ -251,6 +263,13 @@ class TableReader(QObject):
         self._give_up()
         self._table = self._query = None
         self._drop_wish()
+
+    def clear(self) -> None:
+        """Show no rows: those that were to come did not, and the others would mislead."""
+        self._rows_of = None
+        if self._table is not None and self._wanted is not None:
+            self._table = self._wanted.again()
+        self.pages.begin(Stretch())
 
     def leave(self) -> None:
         """End what is read, here and at the server, and give back what it takes."""
@@ -275,6 +294,13 @@ class TableReader(QObject):
         elif self._table is not None:
             self._jobs.start(self._table.stop, name="stop a table")
             self._table = self._table.again()
+
+    def _turn_back(self) -> None:
+        """Go on with what the rows are of that stay, where others were to come and did not: places are another's."""
+        if self.is_opening:
+            self.is_opening = False
+            if self._rows_of is not None:
+                self._table = self._rows_of.again()
 
     def _go_on(self) -> None:
         if self._job is not None or self._table is None or self._halted or self.is_pass:
@@ -317,8 +343,8 @@ class TableReader(QObject):
         def heard(news: News) -> None:
             match news:
                 case Result() if self._rows is None:
-                    self.is_opening = False
-                    self._rows = news.rows
+                    self.is_opening, self._reopen = False, None
+                    self._rows, self._rows_of = news.rows, None
                     self.first_ms = (time.perf_counter() - self.began) * 1000
                     self.whole.show(news.rows)
                     self.opened.emit()
@@ -330,6 +356,7 @@ class TableReader(QObject):
                     self.passed.emit(news)
                 case Failed():
                     self._query = None
+                    self._turn_back()
                     self.failed.emit(news, None)
                 case _:
                     pass
@@ -344,6 +371,7 @@ class TableReader(QObject):
         def failed(error: Exception) -> None:
             self._halted = True
             self._query = None
+            self._turn_back()
             self.failed.emit(error, again)
 
         def ended() -> None:
