@@ -677,6 +677,11 @@ def test_that_nothing_is_changed_in_rows_that_are_about_to_be_replaced(connected
     people.editing.write(0, NAME, "lost")
     assert "being read again" in people.message.text()
     assert said(people) == ""
+    for go in (people.action("table.count").trigger, lambda: people.go_to(5)):
+        people.message.clear()
+        go()
+        assert "being read again" in people.message.text()
+        assert not people.counting.is_running
     admin.ask("ROLLBACK")
     connected.settle()
     write(connected, people, 0, NAME, "kept")

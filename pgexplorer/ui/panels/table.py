@@ -265,6 +265,9 @@ class TablePanel(Panel):
             [("Refresh", self.refresh)],
         )
 
+    def _say_opening(self) -> None:
+        self.message.show_message("info", "The table is being read again: wait until its rows are here.")
+
     def _is_readable(self) -> bool:
         """Whether the table can be read on, through the pool as it is now; says so where it cannot."""
         in_use = self._server.in_use
@@ -446,6 +449,9 @@ class TablePanel(Panel):
     def _count(self) -> None:
         if self.counting.is_running or not self._is_readable() or (table := self.reader.table) is None:
             return
+        if self.reader.is_opening:  # what is counted must be what is then shown
+            self._say_opening()
+            return
         if self.reader.is_pass and self.reader.whole.rows().state.value == "complete":
             self._say_where()
             return
@@ -483,6 +489,9 @@ class TablePanel(Panel):
     def go_to(self, row: int) -> None:
         """Count to *row*, from 0, and show it."""
         if not self._is_readable():
+            return
+        if self.reader.is_opening:
+            self._say_opening()
             return
         if not self.counting.is_running:
             self.message.clear()
