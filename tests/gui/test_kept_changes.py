@@ -433,7 +433,7 @@ def test_that_half_a_block_is_not_kept(connected, open_table, home):
     QGuiApplication.clipboard().setText("\n".join(f"{n}\tx {n}\t{n}" for n in range(1, 9001)))
     panel.action("table.paste").trigger()
     connected.until(lambda: panel.editing.is_partly_pasted)
-    connected.window.changes.write()
+    connected.window.deck.changes.write()
     connected.app.close()
     [file] = files(home)
     with file.open() as lines:
