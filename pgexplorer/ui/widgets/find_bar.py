@@ -84,6 +84,7 @@ class FindBar(QFrame):
         self._step, self._is_around = 1, False  # which way, and whether it has begun again at the other end
         self._model: QAbstractItemModel | None = None  # that is looked through
         self._first = 0
+        self._shown: tuple[int, ...] = ()  # the columns that are looked at
         self._lines: Sequence[Line | None] = []  # the rows that are at hand, from the first on
         self.setObjectName("find")
         self.setProperty("floating", True)
@@ -224,7 +225,7 @@ class FindBar(QFrame):
         columns = [column for column in columns if not head.isSectionHidden(column)]
         if not columns:
             return
-        shown = tuple(columns)
+        shown = self._shown = tuple(columns)
         if step < 0:
             columns.reverse()
         row, begun, count = 0, 0 if step > 0 else len(columns), model.rowCount()
@@ -251,7 +252,7 @@ class FindBar(QFrame):
         if not 0 <= row - self._first < len(self._lines):
             self._first = row if step > 0 else max(0, row - _ROWS + 1)
             count = min(_ROWS if step > 0 else row + 1 - self._first, model.rowCount() - self._first)
-            self._lines = lines_of(model, self._first, count, columns)
+            self._lines = lines_of(model, self._first, count, self._shown)  # of the first row only a part is looked at
         line = self._lines[row - self._first]
         if line is None:
             self._away += 1
