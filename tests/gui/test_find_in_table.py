@@ -1,5 +1,7 @@
 """Text found in a table of which a part is on screen: the server looks through the rest."""
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -168,3 +170,90 @@ def test_that_rows_that_were_changed_here_are_searched_as_they_are_shown(connect
     assert press(connected, large, Qt.Key.Key_Return)[1] == "row that is not sent yet"
     large.editing.drop()
     assert press(connected, large, Qt.Key.Key_Return)[1] == f"in none of {ROWS:,} rows"
+
+
+_SCANS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND application_name = 'pgexplorer/pool'"
+    " AND (query LIKE '%%finding%%' OR query LIKE '%%FILTER%%')"
+)
+
+
+@pytest.fixture(params=["ThreadedConnectionPool", "PgPool"])
+def over_one(driver, profile, own_schema, do, request):
+    """A large table that is searched slowly, through a pool of one connection."""
+    do(f"""
+        CREATE TABLE {own_schema}.t (id int PRIMARY KEY, name text);
+        INSERT INTO {own_schema}.t SELECT n, 'name ' || n FROM generate_series(1, 30000) n; ANALYZE {own_schema}.t
+    """)
+    driver.open(replace(profile, pool_class=request.param, minconn=1, maxconn=1))
+    driver.window.deck.open_table(driver.window.schema.relation(own_schema, "t"))
+    driver.settle()
+    panel = driver.window.deck.tabs.currentWidget()
+    panel.where.setText("pg_sleep(0.0005) IS NOT NULL")
+    panel.refresh()
+    driver.settle()
+    return panel
+
+
+def begin_to_look(panel, text):
+    panel.grid.setFocus()
+    QTest.keyClick(panel.grid, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClicks(bar_of(panel).text, text)
+    QTest.keyClick(bar_of(panel).text, Qt.Key.Key_Return)
+
+
+def go_down(panel):
+    bar = panel.grid.verticalScrollBar()
+    bar.setValue(bar.maximum())
+
+
+def last_id(panel):
+    return panel.model.index(panel.grid.rows_in_sight()[1], 0).data()
+
+
+def test_that_over_one_connection_rows_are_read_first_and_the_search_then_goes_on(driver, over_one, admin):
+    begin_to_look(over_one, "haystack")
+    driver.until(lambda: admin.value(_SCANS))
+    go_down(over_one)
+    driver.until(lambda: last_id(over_one) == "30000")
+    assert over_one.message.text() == ""
+    bar = bar_of(over_one)
+    assert bar.is_looking
+    driver.until(lambda: admin.value(_SCANS))
+    assert bar.said.text().startswith("scan")
+    QTest.keyClick(bar.text, Qt.Key.Key_Escape)
+    assert not bar.is_looking
+    driver.until(lambda: not admin.value(_SCANS))
+    driver.settle()
+    driver.until_out(0)
+    assert over_one.message.text() == ""
+
+
+def test_that_over_one_connection_a_search_waits_for_the_rows_that_are_being_read(driver, over_one, own_schema, admin):
+    admin.ask(f"BEGIN; LOCK TABLE {own_schema}.t")
+    go_down(over_one)
+    driver.until(lambda: over_one.reader.is_reading)
+    begin_to_look(over_one, "name 1234")
+    bar = bar_of(over_one)
+    driver.until(lambda: bar.said.text().startswith("waiting"))
+    admin.ask("ROLLBACK")
+    driver.until(lambda: not bar.is_looking)
+    driver.settle()
+    assert bar.said.text().startswith("row 1,234")
+    assert over_one.grid.currentIndex().data() == "name 1234"
+    assert over_one.message.text() == ""
+
+
+def test_that_a_search_that_waits_is_ended_by_escape(driver, over_one, admin):
+    begin_to_look(over_one, "haystack")
+    driver.until(lambda: admin.value(_SCANS))
+    go_down(over_one)
+    bar = bar_of(over_one)
+    driver.until(lambda: bar.said.text().startswith("waiting"))
+    QTest.keyClick(bar.text, Qt.Key.Key_Escape)
+    assert bar.said.text() == "stopped"
+    driver.until(lambda: last_id(over_one) == "30000")
+    driver.settle()
+    assert not bar.is_looking
+    assert admin.value(_SCANS) == 0
+    assert over_one.message.text() == ""

@@ -1,9 +1,11 @@
 """Finding a text in the rows of a table that are not here: the server looks, and the grid goes where it is."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
-from PySide6.QtCore import QObject, QPersistentModelIndex, Signal
+from PySide6.QtCore import QObject, QPersistentModelIndex, QTimer, Signal
 from shiboken6 import isValid
 
 from pgexplorer.db.table.browse import Table
@@ -16,10 +18,40 @@ from pgexplorer.ui.table.reader import TableReader
 from pgexplorer.ui.widgets.find_bar import Sought
 
 _WORTH_TELLING = 1_000  # rows
+_LONGEST = 10.0  # seconds that a read waits for a connection of a search; ending one takes less, whatever the link does
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What is looked for, and where the grid was then."""
+
+    sought: Sought
+    wanted: Wanted
+    first: int  # the number of the row to begin with; -1 for an end of the table
+    is_exact: bool
+
+
+class _Work:
+    """One run of a search: the table it reads through, and whether its connection has been given back."""
+
+    def __init__(self, table: Table, search: _Search) -> None:
+        self.table = table
+        self.search = search
+        self.is_over = threading.Event()
+
+    def run(self) -> Iterator[Looked | Match]:
+        try:
+            yield from self.table.find(self.search.wanted)
+        finally:
+            self.is_over.set()
 
 
 class TableFind(QObject):
-    """What the grid's find bar asks beyond the rows that are here. One search at a time."""
+    """What the grid's find bar asks beyond the rows that are here. One search at a time.
+
+    Where the pool has no other connection, rows are read first: the search gives its own up, and begins again when they
+    are here.
+    """
 
     began = Signal()
     failed = Signal(object, object)  # the exception, and what looks again
@@ -32,15 +64,19 @@ class TableFind(QObject):
         self._bar = grid.find_bar
         self._reader = reader
         self._is_readable = is_readable
-        self._running: tuple[Table, Job] | None = None
+        self._running: tuple[_Work, Job] | None = None
+        self._holding: _Work | None = None  # the last run, which may hold a connection though nobody hears it any more
+        self._waiting: _Search | None = None  # until rows have been read
         self._last: tuple[QPersistentModelIndex, Place] | None = None  # where it was found, which may be far by now
         self._looked = 0  # rows
         self._is_going = False  # whether the row that was found is being read
         self._bar.call_it("the table")
         self._bar.number = self._number
         reader.opened.connect(self._opened)
-        reader.failed.connect(self._not_read)
+        reader.failed.connect(self._read_failed)
         reader.idle.connect(self._not_read)
+        reader.idle.connect(partial(QTimer.singleShot, 0, self, self._look_again))  # the reader may have more to read
+        reader.make_way = self._make_way
 
     def begin(self, sought: Sought) -> str:
         """Have the server look; return why not, "" where it does."""
@@ -59,7 +95,71 @@ class TableFind(QObject):
         is_exact = model.stretch.is_exact
         columns = tuple(names[column] for column in sought.columns if column < len(names))
         wanted = Wanted(sought.text, columns, start, begun if start is not None else 0, sought.step < 0)
-        table = self._reader.table.again()
+        self.began.emit()
+        self._start_or_wait(_Search(sought, wanted, first, is_exact))
+        return ""
+
+    def stop(self) -> None:
+        """End the search, here and at the server."""
+        self._is_going = False
+        self._waiting = None
+        if self._running is not None:
+            (work, job), self._running = self._running, None
+            job.ignore()
+            self._jobs.start(work.table.stop, name="stop a search")
+
+    # -- whose turn it is
+
+    def _start_or_wait(self, search: _Search) -> None:
+        table = self._reader.table
+        assert table is not None
+        if self._reader.is_reading and _is_tight(table):
+            self._wait(search)
+        else:
+            self._run(search, table.again())
+
+    def _wait(self, search: _Search) -> None:
+        self._waiting = search
+        self._bar.say("waiting: rows are read over the connection that it needs")
+
+    def _look_again(self) -> None:
+        """Go on with a search that waits, once nothing is read."""
+        if self._waiting is None or self._reader.is_reading:
+            return
+        search, self._waiting = self._waiting, None
+        if self._is_readable():
+            self._start_or_wait(search)
+        else:
+            self._bar.end("stopped: not connected")
+
+    def _make_way(self) -> Callable[[], object] | None:
+        """Give up the connection that a search holds, if rows could not be read beside it.
+
+        Return what waits until it has been given back, which belongs on a worker; None where nothing is in the way.
+        """
+        work, table = self._holding, self._reader.table
+        if work is None or work.is_over.is_set() or table is None or table.client is not work.table.client:
+            return None
+        if not _is_tight(table):
+            return None
+        is_running = self._running is not None
+        if self._running is not None:
+            self._running[1].ignore()
+            self._running = None
+            self._wait(work.search)
+
+        def wait() -> None:
+            if is_running:
+                for _ in work.table.stop():
+                    pass
+            work.is_over.wait(_LONGEST)
+
+        return wait
+
+    # -- inside
+
+    def _run(self, search: _Search, table: Table) -> None:
+        sought = search.sought
 
         def heard(news: Looked | Match) -> None:
             if isinstance(news, Looked):
@@ -68,7 +168,7 @@ class TableFind(QObject):
                     self._bar.say(f"scanned {news.rows:,} of {self._all()} rows…")
             else:
                 self._running = None
-                self._go(news, first, sought, is_exact=is_exact)
+                self._go(news, search.first, sought, is_exact=search.is_exact)
 
         def failed(error: Exception) -> None:
             self._running = None
@@ -81,23 +181,12 @@ class TableFind(QObject):
                 self._bar.end(f"in none of {self._looked:,} rows")
 
         self._looked = 0
-        self.began.emit()
         self._bar.say("scanning the whole table…")
+        work = self._holding = _Work(table, search)
         job = self._jobs.start(
-            lambda: table.find(wanted), name=f"find in {table.relation.name}", yielded=heard, failed=failed, ended=ended
+            work.run, name=f"find in {table.relation.name}", yielded=heard, failed=failed, ended=ended
         )
-        self._running = table, job
-        return ""
-
-    def stop(self) -> None:
-        """End the search, here and at the server."""
-        self._is_going = False
-        if self._running is not None:
-            (table, job), self._running = self._running, None
-            job.ignore()
-            self._jobs.start(table.stop, name="stop a search")
-
-    # -- inside
+        self._running = work, job
 
     def _opened(self) -> None:
         self._last = None
@@ -171,6 +260,12 @@ class TableFind(QObject):
             self._is_going = False
             self._bar.end("stopped")
 
+    def _read_failed(self) -> None:
+        self._not_read()
+        if self._waiting is not None:
+            self._waiting = None
+            self._bar.end("stopped: the rows that it waited for could not be read")
+
     def _show_place(self, place: Place, column: int, around: str) -> bool:
         """Go to the row at *place*; return whether it is here."""
         model = self._reader.pages
@@ -185,3 +280,9 @@ class TableFind(QObject):
         self._grid.updateGeometries()  # the rows may have just come
         self._bar.go_to(index)
         self._bar.end(f"row {self._number(row)}{around}")
+
+
+def _is_tight(table: Table) -> bool:
+    """Whether the pool of *table* may have no connection for one more piece of work. Does not block."""
+    pool = table.client.pool
+    return pool.maxconn == 1 or sum(slot.is_out for slot in pool.slots(patient=False)) >= pool.maxconn

@@ -90,6 +90,8 @@ class TableReader(QObject):
         self.first_ms = 0.0  # until the first rows were here
         self.is_slow = False
         self.is_opening = False  # whether other rows are about to take the place of those that are here
+        # Asked before each read: returns what waits until there is a connection for it, which blocks; None if there is.
+        self.make_way: Callable[[], Callable[[], object] | None] = lambda: None
         self.pages = TableModel(self)
         self.whole = ResultModel(self)
         self._later = QTimer(self, singleShot=True, interval=_LOOK)
@@ -380,8 +382,15 @@ class TableReader(QObject):
                 self.idle.emit()
                 self._go_on()
 
+        way = self.make_way()
+
+        def whole() -> Iterator[Any]:
+            if way is not None:
+                way()
+            yield from work()
+
         name = f"table {self._table.relation.name}"
-        job = self._job = self._jobs.start(work, name=name, yielded=heard, failed=failed, ended=ended)
+        job = self._job = self._jobs.start(whole, name=name, yielded=heard, failed=failed, ended=ended)
         self._patience.start()
 
     def _end(self) -> None:
