@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QScrollArea
 
 from pgexplorer.db.activity import sessions as activity
 from pgexplorer.db.profile import Environment
@@ -223,6 +223,21 @@ def test_that_sessions_are_filtered_by_words_and_kind_and_sorted_by_a_head(conne
     panel.grid.header().sectionClicked.emit(PID)
     numbers = [int(row[0][PID]) for row in texts(panel.sessions.model)]
     assert numbers == sorted(numbers, reverse=True)
+
+
+def test_that_a_page_without_room_is_scrolled_and_its_lists_keep_their_least_height(connected, panel):
+    connected.frame.resize(1024, 620)
+    connected.window.show_view("Timeline")
+    connected.settle()
+    page = panel.sessions
+    parts = [page.which, page.grid, page.lock_list]
+    places = [part.mapTo(page.which.parentWidget(), part.rect().topLeft()).y() for part in parts]
+    for above, top, below in zip(parts, places, places[1:], strict=False):
+        assert top + above.height() <= below
+    assert page.which.parentWidget().height() > page.height()
+    bar = page.findChild(QScrollArea).verticalScrollBar()
+    bar.setValue(bar.maximum())
+    assert page.lock_list.visibleRegion().boundingRect().height() == page.lock_list.height()
 
 
 def test_that_what_is_chosen_stays_chosen_while_sessions_come_and_go(connected, panel, other):

@@ -1,7 +1,8 @@
 """The page of sessions: the tree of who blocks whom, and what the chosen one runs and locks."""
 
-from PySide6.QtCore import QModelIndex, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QScrollArea, QSplitter, QVBoxLayout, QWidget
+from typing_extensions import override
 
 from pgexplorer.db.activity.sessions import Seen, Session
 from pgexplorer.models.activity_model import (
@@ -24,6 +25,15 @@ from pgexplorer.ui.widgets.code_view import CodeView
 from pgexplorer.ui.widgets.elided_label import ElidedLabel
 from pgexplorer.ui.widgets.flow_layout import FlowLayout
 from pgexplorer.units import duration
+
+
+class _Split(QSplitter):
+    """Wants no more room than its parts need at least: a page that is scrolled gives it all the rest."""
+
+    @override
+    def sizeHint(self) -> QSize:
+        return self.minimumSizeHint()
+
 
 _LOCK_HEADS = (Head("lock"), Head("on"), Head("mode"), Head("granted"))
 
@@ -99,7 +109,7 @@ class SessionsPage(QWidget):
         column.setSpacing(4)
         column.addWidget(self._no_match)
         column.addWidget(self.grid, 1)
-        split = QSplitter(Qt.Orientation.Vertical)
+        split = _Split(Qt.Orientation.Vertical)
         split.setChildrenCollapsible(False)
         split.addWidget(above)
         split.addWidget(below)
@@ -111,11 +121,20 @@ class SessionsPage(QWidget):
         self.head = FlowLayout(spacing=6, row_spacing=4)
         self.head.addWidget(self.which)
         self.head.addWidget(self.search)
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 6, 0, 0)
+        column.setSpacing(6)
+        column.addLayout(self.head)
+        column.addWidget(split, 1)
+        # Where the lists have not even their least height the page is scrolled; else they would lie over each other.
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what it holds has the focus
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inside)
         whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 6, 0, 0)
-        whole.setSpacing(6)
-        whole.addLayout(self.head)
-        whole.addWidget(split, 1)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(scroll)
 
     # -- showing ------------------------------------------------------------------------------------------------
 
