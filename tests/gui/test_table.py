@@ -338,6 +338,22 @@ def test_that_what_a_failed_read_said_goes_when_a_read_succeeds(connected, large
     assert ids(large)
 
 
+def test_that_after_a_reopened_pool_one_goes_on_with_what_was_stopped(connected, large, admin, own_schema):
+    admin.ask(f"BEGIN; LOCK TABLE {own_schema}.t")
+    large.filter.sort("id", Qt.SortOrder.DescendingOrder, beside=False)
+    connected.until(lambda: admin.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 1)
+    large._stop_reading()
+    admin.ask("ROLLBACK")
+    connected.settle()
+    first = large.model.index(0, 0).data()
+    connected.hand("pool.close_all")
+    connected.hand("pool.reopen")
+    press(large, "Go on")
+    connected.settle()
+    assert large.message.text() == ""
+    assert int(large.model.index(0, 0).data()) > int(first)
+
+
 def test_that_after_a_reopened_pool_one_scrolls_on(connected, large):
     connected.hand("pool.close_all")
     connected.hand("pool.reopen")

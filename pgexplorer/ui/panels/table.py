@@ -622,7 +622,8 @@ class TablePanel(Panel):
 
     def _resume(self) -> None:
         self.message.clear()
-        self.reader.resume()
+        if self._is_readable():
+            self.reader.resume()
 
     def _tell(self, title: str, detail: str, actions: list[tuple[str, Any]]) -> None:
         self.message.show_message("info", title, detail, "", actions)

@@ -171,8 +171,11 @@ class TableReader(QObject):
                 case _:
                     pass
 
-        self._reopen = lambda: self.open(table.again(), query, start, before)
-        self._start(work, heard, self._reopen)
+        def reopen() -> None:
+            self.open(table.again(self._table.client if self._table is not None else None), query, start, before)
+
+        self._reopen = reopen
+        self._start(work, heard, reopen)
 
     def need(self, first: int, end: int, then: Callable[[], object], instead: Callable[[], object]) -> None:
         """Read on until the view's rows from *first* to the one before *end* are here, then call *then*.
