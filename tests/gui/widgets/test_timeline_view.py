@@ -117,6 +117,13 @@ def show(qapp, qtbot):
     theme.apply(qapp, theme.Scheme.LIGHT, text_scale=1.0)
 
 
+def is_framed(view):
+    """Return whether a frame is there; begin again one that a late event of the window has dropped."""
+    if view._frame is None and view._next is None:
+        view.advance()
+    return view._frame is not None
+
+
 def spot(view, before, lane=1):
     """Return the pixel at *before* seconds before NOW, in the middle of *lane*."""
     places = view._places()
@@ -227,8 +234,8 @@ def test_that_lanes_not_counted_in_time_are_painted_soon_after(show, qtbot, monk
     view._drawer.forget()
     view.grab()
     assert view._drawer.is_unfinished
-    qtbot.waitUntil(lambda: view._frame is not None and not view._drawer.is_unfinished)
-    assert set(view._drawer.columns) == {1, 2, 3}
+    # By its next frame, or by a paint that came in between and found the rest counted.
+    qtbot.waitUntil(lambda: not view._drawer.is_unfinished and set(view._drawer.columns) == {1, 2, 3})
 
 
 @pytest.mark.parametrize("make", [story, lambda: busy(20_000, lanes=3), lambda: busy(20_000, most=500)])
@@ -238,7 +245,7 @@ def test_that_what_is_painted_piece_by_piece_is_what_is_painted_at_once(show, qt
     view.advance()
     turns = []
     view._stint.timeout.connect(lambda: turns.append(view._next is None))
-    qtbot.waitUntil(lambda: view._frame is not None)
+    qtbot.waitUntil(lambda: is_framed(view))
     assert len(turns) > 1  # no turn of the event loop had to paint it all
     by_pieces = view.viewport().grab().toImage()
     view._drop_frame()
@@ -268,7 +275,7 @@ def test_that_a_frame_is_not_kept_when_the_theme_or_the_size_changes(show, qapp,
         lambda: view.pan(-5.0),
     ):
         view.advance()
-        qtbot.waitUntil(lambda: view._frame is not None)
+        qtbot.waitUntil(lambda: is_framed(view))
         change()
         qtbot.waitUntil(lambda: view._frame is None)
 
