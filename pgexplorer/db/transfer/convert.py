@@ -127,4 +127,7 @@ def _say(answer: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     with open(0, "rb", buffering=1 << 20) as rows_in:
-        sys.exit(main(rows_in, _say))
+        code = main(rows_in, _say)
+    # The file is closed and the answer is flushed. A library's threads that still live would now and then abort an
+    # orderly exit ("terminate called without an active exception"), and a whole file would be given up.
+    os._exit(code)
