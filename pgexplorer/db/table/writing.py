@@ -45,7 +45,6 @@ class _Shape:
 
     pieces: list[str]  # between the literals: one more than there are of those
     columns: list[int]  # of the first literals; the others tell the row
-    name: str = ""  # under which it is prepared, "" where it is not
 
     def statement(self, change: Change, literals: list[str]) -> Statement:
         """Return it with *literals*."""
@@ -121,19 +120,18 @@ class Writer:
     def _shape(self, key: _Key) -> _Shape:
         kind, columns = key
         pieces = _Pieces()
+        names = [self._names[column if column >= 0 else ~column] for column in columns]
         if kind is Delete:
             pieces.text(f"DELETE FROM {self._table} AS t")
         elif kind is Update:
             pieces.text(f"UPDATE {self._table} AS t SET ")
             for number, column in enumerate(columns):
-                name = self._names[column if column >= 0 else ~column]
-                pieces.text(f"{', ' if number else ''}{name} = ")
+                pieces.text(f"{', ' if number else ''}{names[number]} = ")
                 pieces.value(is_default=column < 0)
         elif not columns:
             pieces.text(f"INSERT INTO {self._table} AS t DEFAULT VALUES")
         else:
-            names = ", ".join(self._names[column if column >= 0 else ~column] for column in columns)
-            pieces.text(f"INSERT INTO {self._table} AS t ({names}) VALUES (")
+            pieces.text(f"INSERT INTO {self._table} AS t ({', '.join(names)}) VALUES (")
             for number, column in enumerate(columns):
                 pieces.text(", " if number else "")
                 pieces.value(is_default=column < 0)
